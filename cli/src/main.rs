@@ -1,0 +1,2 @@
+//! kq: the operator tool.
+fn main() {}

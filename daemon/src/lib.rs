@@ -1,0 +1,1 @@
+//! kqd: the shell around the core.

@@ -1,0 +1,2 @@
+//! The daemon: see the library.
+fn main() {}
