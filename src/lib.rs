@@ -14,10 +14,12 @@
 //!  0  types  error
 //! ```
 
+pub mod api;
 pub mod config;
 pub mod error;
 pub mod event;
 pub mod log;
+pub mod meta;
 pub mod record;
 pub mod types;
 pub mod wire;

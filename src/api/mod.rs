@@ -1,0 +1,177 @@
+//! The protocol's keys: one file per key, both directions, and the one table of what is served.
+//!
+//! A key is served when it stands in the table; a key whose declarations differ from its row does not compile.
+
+use crate::wire::Message;
+
+pub mod alter_configs;
+pub mod api_versions;
+pub mod create_partitions;
+pub mod create_topics;
+pub mod delete_records;
+pub mod delete_topics;
+pub mod describe_cluster;
+pub mod describe_configs;
+pub mod describe_log_dirs;
+pub mod describe_producers;
+pub mod describe_topic_partitions;
+pub mod fetch;
+pub mod find_coordinator;
+pub mod incremental_alter_configs;
+pub mod init_producer_id;
+pub mod list_config_resources;
+pub mod list_offsets;
+pub mod metadata;
+pub mod offset_for_leader_epoch;
+pub mod produce;
+
+/// One key of the protocol.
+pub trait Api {
+    /// The number.
+    const KEY: i16;
+    /// Kafka's name, for instance `Produce`.
+    const NAME: &'static str;
+    /// The first and last version that are answered.
+    const SERVED: (i16, i16);
+    /// The lowest version that ApiVersions tells; lower than what is served only where clients need the lie.
+    const ADVERTISED_MIN: i16 = Self::SERVED.0;
+    /// What clients send.
+    type Request<'a>: Message<'a>;
+    /// What we answer.
+    type Response<'a>: Message<'a>;
+}
+
+/// A key's row in [`TABLE`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The number.
+    pub key: i16,
+    /// Kafka's name.
+    pub name: &'static str,
+    /// The first and last version that are answered.
+    pub served: (i16, i16),
+    /// The lowest version that ApiVersions tells.
+    pub advertised_min: i16,
+    /// The first flexible version (KIP-482), or `i16::MAX`.
+    pub flexible_from: i16,
+}
+
+impl Row {
+    /// Whether `version` is answered.
+    pub fn serves(&self, version: i16) -> bool {
+        self.served.0 <= version && version <= self.served.1
+    }
+}
+
+/// Something to do with a key that is only known at run time.
+pub trait Visitor {
+    /// What comes of it.
+    type Output;
+    /// Does it.
+    fn visit<A: Api>(self) -> Self::Output;
+}
+
+/// The row of a key; does not compile when the two messages are not that key's, or lack a served version.
+const fn row<A: Api>() -> Row {
+    const {
+        let request = <A::Request<'static> as Message<'static>>::VERSIONS;
+        let response = <A::Response<'static> as Message<'static>>::VERSIONS;
+        assert!(<A::Request<'static> as Message<'static>>::KEY == A::KEY, "the request is another key's");
+        assert!(<A::Response<'static> as Message<'static>>::KEY == A::KEY, "the response is another key's");
+        assert!(request.0 <= A::SERVED.0 && A::SERVED.1 <= request.1, "the request lacks a served version");
+        assert!(response.0 <= A::SERVED.0 && A::SERVED.1 <= response.1, "the response lacks a served version");
+        assert!(A::ADVERTISED_MIN <= A::SERVED.0 && A::SERVED.0 <= A::SERVED.1, "the range is upside down");
+        assert!(
+            <A::Request<'static> as Message<'static>>::FLEXIBLE_FROM
+                == <A::Response<'static> as Message<'static>>::FLEXIBLE_FROM,
+            "request and response become flexible together"
+        );
+    }
+    Row {
+        key: A::KEY,
+        name: A::NAME,
+        served: A::SERVED,
+        advertised_min: A::ADVERTISED_MIN,
+        flexible_from: <A::Request<'static> as Message<'static>>::FLEXIBLE_FROM,
+    }
+}
+
+macro_rules! table {
+    ($($module:ident::$api:ident),* $(,)?) => {
+        /// Every key that is served, by number.
+        pub static TABLE: &[Row] = &[$(row::<$module::$api>()),*];
+
+        /// Does `visitor`'s work for `key`; `None` when the key is not in the table.
+        pub fn visit<V: Visitor>(key: i16, visitor: V) -> Option<V::Output> {
+            match key {
+                $(<$module::$api as Api>::KEY => Some(visitor.visit::<$module::$api>()),)*
+                _ => None,
+            }
+        }
+    };
+}
+
+table! {
+    produce::Produce,
+    fetch::Fetch,
+    list_offsets::ListOffsets,
+    metadata::Metadata,
+    find_coordinator::FindCoordinator,
+    api_versions::ApiVersions,
+    create_topics::CreateTopics,
+    delete_topics::DeleteTopics,
+    delete_records::DeleteRecords,
+    init_producer_id::InitProducerId,
+    offset_for_leader_epoch::OffsetForLeaderEpoch,
+    describe_configs::DescribeConfigs,
+    alter_configs::AlterConfigs,
+    describe_log_dirs::DescribeLogDirs,
+    create_partitions::CreatePartitions,
+    incremental_alter_configs::IncrementalAlterConfigs,
+    describe_cluster::DescribeCluster,
+    describe_producers::DescribeProducers,
+    list_config_resources::ListConfigResources,
+    describe_topic_partitions::DescribeTopicPartitions,
+}
+
+/// The row of `key`, if it is served.
+pub fn find(key: i16) -> Option<&'static Row> {
+    TABLE.binary_search_by_key(&key, |row| row.key).ok().map(|at| &TABLE[at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_finds_its_keys() {
+        assert!(TABLE.is_sorted_by(|a, b| a.key < b.key));
+        for row in TABLE {
+            assert_eq!(find(row.key), Some(row));
+            assert!(row.serves(row.served.0) && row.serves(row.served.1) && !row.serves(row.served.1 + 1));
+        }
+        assert_eq!(find(-1), None);
+        assert_eq!(find(i16::MAX), None);
+    }
+
+    #[test]
+    fn visit_goes_to_the_key() {
+        struct Name;
+        impl Visitor for Name {
+            type Output = &'static str;
+            fn visit<A: Api>(self) -> &'static str {
+                A::NAME
+            }
+        }
+        for row in TABLE {
+            assert_eq!(visit(row.key, Name), Some(row.name));
+        }
+        assert_eq!(visit(-1, Name), None);
+    }
+
+    #[test]
+    fn produce_advertises_what_it_refuses() {
+        let row = find(0).unwrap();
+        assert_eq!((row.advertised_min, row.served), (0, (3, 13)));
+    }
+}

@@ -1,0 +1,53 @@
+//! OffsetForLeaderEpoch (23), v2–v4. Says where a leader epoch ended, so that clients and followers notice truncation (KIP-101, KIP-320).
+//!
+//! Since 3 a follower names itself.
+
+use super::Api;
+use crate::message;
+use crate::wire::Str;
+
+/// OffsetForLeaderEpoch's place in the table.
+pub enum OffsetForLeaderEpoch {}
+
+impl Api for OffsetForLeaderEpoch {
+    const KEY: i16 = 23;
+    const NAME: &'static str = "OffsetForLeaderEpoch";
+    const SERVED: (i16, i16) = (2, 4);
+    type Request<'a> = OffsetForLeaderEpochRequest<'a>;
+    type Response<'a> = OffsetForLeaderEpochResponse<'a>;
+}
+
+message! {
+    OffsetForLeaderEpochRequest<'a>: key 23, versions 2..=4, flexible 4;
+    struct OffsetForLeaderEpochRequest<'a> {
+        replica_id: i32 [3.., default -2],
+        topics: Vec<OffsetForLeaderTopic<'a>> [0..],
+    }
+    struct OffsetForLeaderTopic<'a> {
+        topic: Str<'a> [0..],
+        partitions: Vec<OffsetForLeaderPartition> [0..],
+    }
+    struct OffsetForLeaderPartition {
+        partition: i32 [0..],
+        current_leader_epoch: i32 [2.., default -1],
+        leader_epoch: i32 [0..],
+    }
+}
+
+message! {
+    OffsetForLeaderEpochResponse<'a>: key 23, versions 2..=4, flexible 4;
+    struct OffsetForLeaderEpochResponse<'a> {
+        throttle_time_ms: i32 [2..],
+        topics: Vec<OffsetForLeaderTopicResult<'a>> [0..],
+    }
+    struct OffsetForLeaderTopicResult<'a> {
+        topic: Str<'a> [0..],
+        partitions: Vec<EpochEndOffset> [0..],
+    }
+    struct EpochEndOffset {
+        error_code: i16 [0..],
+        partition: i32 [0..],
+        leader_epoch: i32 [1.., default -1],
+        end_offset: i64 [0.., default -1],
+    }
+}
