@@ -1,1 +1,12 @@
-//! kqd: the shell around the core.
+//! kqd, the shell around the core: it owns the sockets, the files, the threads and the clock, and decides nothing.
+
+pub mod clock;
+pub mod disk;
+pub mod helpers;
+pub mod histogram;
+pub mod http;
+pub mod inbound;
+pub mod listen;
+pub mod mailbox;
+pub mod note;
+pub mod outbound;
