@@ -26,3 +26,6 @@ pub use builder::Builder;
 pub use compress::Codec;
 pub use error::RecordError;
 pub use records::{Decoded, Headers, Record, Records, decode};
+
+#[cfg(test)]
+mod golden;
