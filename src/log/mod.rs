@@ -1,9 +1,19 @@
 //! One partition's log, in Kafka's own segment format.
 
+pub mod checkpoint;
+mod config;
 mod disk;
+mod index;
+mod names;
+mod partition;
+mod read;
+mod recover;
+mod retain;
+mod segment;
+mod walk;
 
+pub use config::LogConfig;
 pub use disk::{Disk, DiskError, DiskErrorKind, DiskFile, DiskResult};
-
-/// A log's settings.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LogConfig {}
+pub use names::{EPOCHS_FILE, METADATA_FILE, is_deleted_dir, parse_dir_name, replace_file, topic_id_of};
+pub use partition::{AppendBatch, DirtyFiles, Log};
+pub use recover::{Opening, Recovered, exists};
