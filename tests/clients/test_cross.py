@@ -1,0 +1,31 @@
+"""Every client writes 100,000 records with every codec; all are read back by the same client, by Java's consumer and by
+one other in turn, so that over the five codecs everyone has read everyone, record by record."""
+import time
+
+import pytest
+
+import clients
+import raw
+from records import CODECS, Checker
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("writer", clients.ALL)
+def test_cross(broker, jvm, topic, writer, codec):
+    names = list(clients.ALL)
+    w = clients.ALL[writer](jvm)
+    with raw.Conn(broker) as c:
+        assert raw.create(c, topic, w.partitions, {"retention.ms": "-1"})[0] == 0
+    since = int(time.time() * 1000)
+    w.write(broker, topic, codec)
+    until = int(time.time() * 1000)
+    with raw.Conn(broker) as c:
+        for p in range(w.partitions):
+            # The codec the client was told is the codec in the log: not one batch was sent or stored otherwise.
+            got = raw.batches(raw.fetch(c, [(topic, p, 0, 1 << 20)])["partitions"][0]["records"])
+            assert got and all(b["attributes"] & 7 == CODECS.index(codec) for b in got), got[:2]
+    third = names[(names.index(writer) + 1 + CODECS.index(codec)) % len(names)]
+    for reader in dict.fromkeys([writer, "java", third]):
+        clients.ALL[reader](jvm).read(broker, topic, Checker(w.shape, w.partitions, since, until))
+    with raw.Conn(broker) as c:
+        assert raw.delete(c, topic) == 0
