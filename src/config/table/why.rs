@@ -1,0 +1,27 @@
+//! Why a known setting has no effect: the words that the log uses.
+
+pub(super) const GROUPS: &str = "consumer groups are not built yet";
+
+pub(super) const JAVA: &str = "kq cannot load Java classes";
+
+pub(super) const METRICS: &str = "metrics are read over HTTP, see http.listener";
+
+pub(super) const PURGATORY: &str = "kq has no purgatory: a waiting request is dropped when it ends";
+
+pub(super) const QUOTAS: &str = "quotas are not built yet";
+
+pub(super) const REPLICATION: &str = "replication is not built yet: a single node has no followers";
+
+pub(super) const RETIRED: &str = "Kafka 4 has retired it";
+
+pub(super) const SECURITY: &str = "TLS and SASL are not built yet; listeners that ask for them are refused";
+
+pub(super) const SHARE: &str = "share groups are not built yet";
+
+pub(super) const SINGLE: &str = "clusters are not built yet: a single node is its own quorum and leads everything";
+
+pub(super) const TIERED: &str = "tiered storage is not built";
+
+pub(super) const TRANSACTIONS: &str = "transactions are not built yet";
+
+pub(super) const ZOOKEEPER: &str = "kq keeps its metadata itself, without ZooKeeper";
