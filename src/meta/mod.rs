@@ -1,3 +1,17 @@
-//! The controller's room: what the cluster knows, as a log of records and the image they add up to.
+//! The cluster's metadata as a log of records: who decides them ([`Controller`]) and what they make ([`Image`]).
 
+mod controller;
+mod image;
 pub mod record;
+
+pub use controller::{
+    Command, Controller, Created, DryRun, NewTopic, PRODUCER_ID_BLOCK, Refusal, Reply, TOPIC_NAME_BYTES_MAX,
+    TOPIC_PARTITIONS_MAX, abandoned, check_topic_name,
+};
+pub use image::{Image, Overrides, PartitionImage, ResourceType, TopicImage};
+
+/// The name that the metadata log's directory carries, as in Kafka.
+pub const METADATA_TOPIC: &str = "__cluster_metadata";
+
+/// "The leader stays" in a change record.
+pub const LEADER_UNCHANGED: i32 = -2;

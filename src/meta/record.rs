@@ -3,9 +3,22 @@
 //! A record's `key` is its type on disk. Before its body stand a frame version, the type and the version, each an
 //! unsigned varint.
 
+use super::LEADER_UNCHANGED;
+use super::image::ResourceType;
 use crate::message;
-use crate::types::Uuid;
-use crate::wire::Str;
+use crate::record::RecordError;
+use crate::record::batch;
+use crate::record::builder::Builder;
+use crate::record::compress::Codec;
+use crate::record::records;
+use crate::types::{Millis, NodeId, Partition, ProducerId, TopicId, Uuid};
+use crate::wire::{Message, Reader, Str, Writer};
+use std::fmt;
+
+/// A batch of the metadata log holds no more than so many bytes once decoded.
+const BATCH_BYTES_MAX: usize = 256 << 20;
+/// The frame version before every record's type.
+const FRAME_VERSION: u32 = 1;
 
 message! {
     TopicRecord<'a>: key 2, versions 0..=0, flexible 0;
@@ -69,14 +82,6 @@ message! {
 }
 
 message! {
-    FeatureLevelRecord<'a>: key 12, versions 0..=0, flexible 0;
-    struct FeatureLevelRecord<'a> {
-        name: Str<'a> [0..],
-        feature_level: i16 [0..],
-    }
-}
-
-message! {
     ProducerIdsRecord: key 15, versions 0..=0, flexible 0;
     struct ProducerIdsRecord {
         broker_id: i32 [0..],
@@ -85,35 +90,186 @@ message! {
     }
 }
 
-message! {
-    NoOpRecord: key 20, versions 0..=0, flexible 0;
-    struct NoOpRecord {}
+/// One record of the metadata log.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Record {
+    /// A topic is made.
+    Topic(TopicRecord<'static>),
+    /// A partition is made.
+    Partition(PartitionRecord),
+    /// A setting is set or removed.
+    Config(ConfigRecord<'static>),
+    /// A partition's leader or replicas change.
+    PartitionChange(PartitionChangeRecord),
+    /// A topic is deleted.
+    RemoveTopic(RemoveTopicRecord),
+    /// A block of producer ids is given out.
+    ProducerIds(ProducerIdsRecord),
 }
 
-message! {
-    RegisterBrokerRecord<'a>: key 0, versions 0..=4, flexible 0;
-    struct RegisterBrokerRecord<'a> {
-        broker_id: i32 [0..],
-        is_migrating_zk_broker: bool [2..],
-        incarnation_id: Uuid [0..],
-        broker_epoch: i64 [0..],
-        end_points: Vec<BrokerEndpoint<'a>> [0..],
-        features: Vec<BrokerFeature<'a>> [0..],
-        rack: Option<Str<'a>> [0.., null 0.., default Some(Str::Borrowed(""))],
-        fenced: bool [0.., default true],
-        in_controlled_shutdown: bool [1..],
-        log_dirs: Vec<Uuid> [3.., tag 0],
-        cordoned_log_dirs: Option<Vec<Uuid>> [4.., null 4.., tag 1],
+impl Record {
+    /// A topic.
+    pub fn topic(name: &str, id: TopicId) -> Record {
+        Record::Topic(TopicRecord { name: name.to_owned().into(), topic_id: id })
     }
-    struct BrokerEndpoint<'a> {
-        name: Str<'a> [0..],
-        host: Str<'a> [0..],
-        port: u16 [0..],
-        security_protocol: i16 [0..],
+
+    /// A partition whose first replica leads it, all of them in sync.
+    pub fn partition(id: TopicId, partition: Partition, replicas: Vec<NodeId>) -> Record {
+        Record::Partition(PartitionRecord {
+            partition_id: partition,
+            topic_id: id,
+            isr: replicas.clone(),
+            leader: replicas.first().copied().unwrap_or(-1),
+            leader_epoch: 0,
+            partition_epoch: 0,
+            directories: vec![Uuid::ZERO; replicas.len()],
+            replicas,
+            ..PartitionRecord::default()
+        })
     }
-    struct BrokerFeature<'a> {
-        name: Str<'a> [0..],
-        min_supported_version: i16 [0..],
-        max_supported_version: i16 [0..],
+
+    /// A new leader epoch under `leader`.
+    pub fn new_leader(id: TopicId, partition: Partition, leader: NodeId) -> Record {
+        assert!(leader != LEADER_UNCHANGED, "a new leader is somebody");
+        Record::PartitionChange(PartitionChangeRecord {
+            partition_id: partition,
+            topic_id: id,
+            leader,
+            ..PartitionChangeRecord::default()
+        })
+    }
+
+    /// A deleted topic.
+    pub fn remove_topic(id: TopicId) -> Record {
+        Record::RemoveTopic(RemoveTopicRecord { topic_id: id })
+    }
+
+    /// A setting; `None` removes it.
+    pub fn config(resource: ResourceType, resource_name: &str, name: String, value: Option<String>) -> Record {
+        Record::Config(ConfigRecord {
+            resource_type: resource.code(),
+            resource_name: resource_name.to_owned().into(),
+            name: name.into(),
+            value: value.map(Into::into),
+        })
+    }
+
+    /// Producer ids below `next` are given out.
+    pub fn producer_ids(broker: NodeId, next: ProducerId) -> Record {
+        Record::ProducerIds(ProducerIdsRecord { broker_id: broker, broker_epoch: -1, next_producer_id: next })
+    }
+
+    /// Frame version, type, version and body.
+    fn encode(&self) -> Vec<u8> {
+        fn put<'m, M: Message<'m>>(message: &M, version: i16) -> Vec<u8> {
+            let mut w = Writer::new();
+            w.uvarint(FRAME_VERSION);
+            w.uvarint(M::KEY as u32);
+            w.uvarint(version as u32);
+            message.write(&mut w, version);
+            w.into_bytes()
+        }
+        match self {
+            Record::Topic(r) => put(r, 0),
+            Record::Partition(r) => put(r, 1),
+            Record::Config(r) => put(r, 0),
+            Record::PartitionChange(r) => put(r, 0),
+            Record::RemoveTopic(r) => put(r, 0),
+            Record::ProducerIds(r) => put(r, 0),
+        }
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
+        let mut r = Reader::new(bytes);
+        let bad = |e: crate::wire::WireError| BadRecord(e.to_string());
+        let frame = r.uvarint().map_err(bad)?;
+        let key = r.uvarint().map_err(bad)?;
+        let version = r.uvarint().map_err(bad)?;
+        if frame != FRAME_VERSION || version > 2 {
+            return Err(BadRecord(format!("frame version {frame}, record version {version}: written by a newer kqd?")));
+        }
+        let (body, version) = (&bytes[r.position()..], version as i16);
+        Ok(match key {
+            2 => {
+                let TopicRecord { name, topic_id } = TopicRecord::read(body, version).map_err(bad)?;
+                Record::Topic(TopicRecord { name: name.into_owned().into(), topic_id })
+            }
+            3 => Record::Partition(PartitionRecord::read(body, version).map_err(bad)?),
+            4 => {
+                let r = ConfigRecord::read(body, version).map_err(bad)?;
+                Record::Config(ConfigRecord {
+                    resource_type: r.resource_type,
+                    resource_name: r.resource_name.into_owned().into(),
+                    name: r.name.into_owned().into(),
+                    value: r.value.map(|value| value.into_owned().into()),
+                })
+            }
+            5 => Record::PartitionChange(PartitionChangeRecord::read(body, version).map_err(bad)?),
+            9 => Record::RemoveTopic(RemoveTopicRecord::read(body, version).map_err(bad)?),
+            15 => Record::ProducerIds(ProducerIdsRecord::read(body, version).map_err(bad)?),
+            other => return Err(BadRecord(format!("record type {other} is not known: written by a newer kqd?"))),
+        })
+    }
+}
+
+/// Why the metadata log cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadRecord(String);
+
+impl fmt::Display for BadRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<RecordError> for BadRecord {
+    fn from(e: RecordError) -> Self {
+        BadRecord(e.to_string())
+    }
+}
+
+/// Records as one batch, whose base offset and leader epoch the log stamps.
+pub fn encode_batch(now: Millis, records: &[Record]) -> Vec<u8> {
+    let mut builder = Builder::new(Codec::None, None);
+    for record in records {
+        builder.push(now, None, Some(&record.encode()), &[]);
+    }
+    builder.finish()
+}
+
+/// All records of a metadata log, given its batches one after the other.
+///
+/// # Errors
+/// [`BadRecord`] says what this version cannot read.
+pub fn decode_log(content: &[u8]) -> Result<Vec<Record>, BadRecord> {
+    let mut all = Vec::new();
+    for batch in batch::batches(content) {
+        let (_, bytes) = batch?;
+        let decoded = records::decode(bytes, BATCH_BYTES_MAX)?;
+        for record in decoded.iter() {
+            let record = record?;
+            all.push(Record::decode(record.value.unwrap_or_default())?);
+        }
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_reads_back() {
+        let id = Uuid([7; 16]);
+        let all = vec![
+            Record::topic("orders", id),
+            Record::config(ResourceType::Topic, "orders", "retention.ms".to_owned(), Some("5".to_owned())),
+            Record::partition(id, 0, vec![1]),
+            Record::new_leader(id, 0, 1),
+            Record::config(ResourceType::Topic, "orders", "retention.ms".to_owned(), None),
+            Record::producer_ids(1, 1000),
+            Record::remove_topic(id),
+        ];
+        assert_eq!(decode_log(&encode_batch(1, &all)), Ok(all));
     }
 }
