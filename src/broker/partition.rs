@@ -1,0 +1,120 @@
+//! A partition as the broker hosts it: its log's slot, its leader, and who waits for it.
+
+use crate::config::TopicSettings;
+use crate::error::ErrorCode;
+use crate::event::{LogName, StorageFault};
+use crate::log::LogConfig;
+use crate::parked::Token;
+use crate::replica::{Durability, Leader};
+use crate::types::Offset;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Whether a partition serves.
+#[derive(Debug)]
+pub enum State {
+    /// Its log is being opened.
+    Opening,
+    /// It serves.
+    Online(Box<Leader>),
+    /// Its log directory is out of service, or its log could not be opened.
+    Offline(StorageFault),
+}
+
+/// Who waits for an offset: the offset, the request, and which part of it.
+pub type OffsetQueue = VecDeque<(Offset, Token, usize)>;
+
+/// One partition's slot.
+#[derive(Debug)]
+pub struct Hosted {
+    /// Which partition.
+    pub name: LogName,
+    /// Completions must carry it.
+    pub generation: u32,
+    /// Index of the log directory, once known.
+    pub dir: usize,
+    /// Topic settings in force.
+    pub settings: Arc<TopicSettings>,
+    /// Whether it serves.
+    pub state: State,
+    /// acks=1: wait for the page cache.
+    pub until_appended: OffsetQueue,
+    /// acks=all: wait for the high watermark.
+    pub until_committed: OffsetQueue,
+    /// DeleteRecords: wait for the log's start.
+    pub until_trimmed: OffsetQueue,
+    /// Who waits for the log to be opened.
+    pub until_open: Vec<(Token, usize)>,
+    /// Fetches that wait for anything new.
+    pub fetches: Vec<Token>,
+}
+
+impl Hosted {
+    /// A slot whose log is yet to be opened.
+    pub fn new(name: LogName, generation: u32, settings: Arc<TopicSettings>) -> Self {
+        Hosted {
+            name,
+            generation,
+            dir: 0,
+            settings,
+            state: State::Opening,
+            until_appended: VecDeque::new(),
+            until_committed: VecDeque::new(),
+            until_trimmed: VecDeque::new(),
+            until_open: Vec::new(),
+            fetches: Vec::new(),
+        }
+    }
+
+    /// The leader, or the code a client gets instead.
+    ///
+    /// # Errors
+    /// LEADER_NOT_AVAILABLE while it is being opened, KAFKA_STORAGE_ERROR when it is offline.
+    pub fn leader(&self) -> Result<&Leader, ErrorCode> {
+        match &self.state {
+            State::Online(leader) => Ok(leader),
+            State::Opening => Err(ErrorCode::LeaderNotAvailable),
+            State::Offline(_) => Err(ErrorCode::KafkaStorageError),
+        }
+    }
+
+    /// The leader, to change it.
+    ///
+    /// # Errors
+    /// As [`Hosted::leader`].
+    pub fn leader_mut(&mut self) -> Result<&mut Leader, ErrorCode> {
+        match &mut self.state {
+            State::Online(leader) => Ok(leader),
+            State::Opening => Err(ErrorCode::LeaderNotAvailable),
+            State::Offline(_) => Err(ErrorCode::KafkaStorageError),
+        }
+    }
+
+    /// The durability that its settings promise.
+    pub fn durability(&self) -> Durability {
+        Durability::of(self.settings.flush_messages, self.settings.flush_ms)
+    }
+}
+
+/// The log's share of a topic's settings.
+pub fn log_config(settings: &TopicSettings, producer_id_expiration_ms: i64) -> LogConfig {
+    LogConfig {
+        segment_bytes: settings.segment_bytes,
+        segment_ms: settings.segment_ms,
+        segment_jitter_ms: settings.segment_jitter_ms,
+        segment_index_bytes: settings.segment_index_bytes,
+        index_interval_bytes: settings.index_interval_bytes,
+        retention_ms: settings.retention_ms,
+        retention_bytes: settings.retention_bytes,
+        delete: settings.delete,
+        compact: settings.compact,
+        min_compaction_lag_ms: settings.min_compaction_lag_ms,
+        max_compaction_lag_ms: settings.max_compaction_lag_ms,
+        delete_retention_ms: settings.delete_retention_ms,
+        min_cleanable_dirty_ratio: settings.min_cleanable_dirty_ratio,
+        file_delete_delay_ms: settings.file_delete_delay_ms,
+        preallocate: settings.preallocate,
+        producer_id_expiration_ms,
+        max_message_bytes: settings.max_message_bytes.max(0) as u32,
+    }
+}
