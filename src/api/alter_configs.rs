@@ -2,8 +2,13 @@
 //!
 //! What the request does not name goes back to its default; clients had better use IncrementalAlterConfigs.
 
-use super::Api;
+use super::incremental_alter_configs::{Change, alter};
+use super::{Api, Context};
+use crate::broker::Broker;
+use crate::config::Op;
+use crate::event::Effect;
 use crate::message;
+use crate::meta::{DryRun, Refusal};
 use crate::wire::Str;
 
 /// AlterConfigs's place in the table.
@@ -46,4 +51,37 @@ message! {
         resource_type: i8 [0..],
         resource_name: Str<'a> [0..],
     }
+}
+
+pub(super) fn handle(
+    broker: &mut Broker,
+    cx: Context<'_>,
+    request: AlterConfigsRequest<'_>,
+    out: &mut Vec<Effect<'_>>,
+) {
+    let changes = request.resources.into_iter().map(|resource| Change {
+        kind: resource.resource_type,
+        name: resource.resource_name.into_owned(),
+        replace_all: true,
+        ops: resource
+            .configs
+            .into_iter()
+            .map(|config| (config.name.into_owned(), Op::Set as i8, config.value.map(|value| value.into_owned())))
+            .collect(),
+    });
+    let dry_run = if request.validate_only { DryRun::Yes } else { DryRun::No };
+    let to = cx.to;
+    let then = move |broker: &mut Broker, results: Vec<(Change, Result<(), Refusal>)>, out: &mut Vec<Effect<'_>>| {
+        let responses = results.into_iter().map(|(change, result)| {
+            let (error_code, error_message) = Change::answer(result);
+            AlterConfigsResourceResponse {
+                error_code,
+                error_message: error_message.map(Into::into),
+                resource_type: change.kind,
+                resource_name: change.name.into(),
+            }
+        });
+        broker.reply(to, &AlterConfigsResponse { responses: responses.collect(), ..Default::default() }, out);
+    };
+    alter(broker, cx, changes.collect(), dry_run, Box::new(then), out);
 }

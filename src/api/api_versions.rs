@@ -3,7 +3,10 @@
 //! A version we do not know is answered in version 0 with error 35 and the ranges (KIP-511); the response's header is
 //! always the oldest one, without tags.
 
-use super::Api;
+use super::{Api, Context, TABLE};
+use crate::broker::{Broker, ReplyTo};
+use crate::error::ErrorCode;
+use crate::event::Effect;
 use crate::message;
 use crate::wire::Str;
 
@@ -52,4 +55,37 @@ message! {
         max_version_level: i16 [3..],
         min_version_level: i16 [3..],
     }
+}
+
+pub(super) fn handle(broker: &mut Broker, cx: Context<'_>, request: ApiVersionsRequest<'_>, out: &mut Vec<Effect<'_>>) {
+    let code = match cx.to.version {
+        3.. if !is_plain(&request.client_software_name) || !is_plain(&request.client_software_version) => {
+            ErrorCode::InvalidRequest
+        }
+        _ => ErrorCode::None,
+    };
+    answer(broker, cx.to, code, out);
+}
+
+/// The answer to a version that nobody knows yet: the ranges all the same (KIP-511).
+pub(super) fn refuse(broker: &Broker, to: ReplyTo, out: &mut Vec<Effect<'_>>) {
+    answer(broker, to, ErrorCode::UnsupportedVersion, out);
+}
+
+fn answer(broker: &Broker, to: ReplyTo, code: ErrorCode, out: &mut Vec<Effect<'_>>) {
+    let api_keys = match code {
+        ErrorCode::InvalidRequest => Vec::new(),
+        _ => TABLE
+            .iter()
+            .map(|row| ApiVersion { api_key: row.key, min_version: row.advertised_min, max_version: row.served.1 })
+            .collect(),
+    };
+    broker.reply(to, &ApiVersionsResponse { error_code: code.code(), api_keys, ..Default::default() }, out);
+}
+
+/// What KIP-511 allows a client to call itself: letters and digits, with dashes and dots inside.
+fn is_plain(name: &str) -> bool {
+    let inside = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.');
+    let ends = |c: Option<&u8>| c.is_some_and(u8::is_ascii_alphanumeric);
+    ends(name.as_bytes().first()) && ends(name.as_bytes().last()) && name.bytes().all(inside)
 }

@@ -2,8 +2,12 @@
 //!
 //! `count` is the new total, not what is added.
 
-use super::Api;
+use super::{Api, Context};
+use crate::broker::Broker;
+use crate::error::ErrorCode;
+use crate::event::Effect;
 use crate::message;
+use crate::meta::{Command, DryRun, Refusal, Reply};
 use crate::wire::Str;
 
 /// CreatePartitions's place in the table.
@@ -45,4 +49,41 @@ message! {
         error_code: i16 [0..],
         error_message: Option<Str<'a>> [0.., null 0..],
     }
+}
+
+pub(super) fn handle(
+    broker: &mut Broker,
+    cx: Context<'_>,
+    request: CreatePartitionsRequest<'_>,
+    out: &mut Vec<Effect<'_>>,
+) {
+    let topics: Vec<_> = request
+        .topics
+        .into_iter()
+        .map(|topic| {
+            let assignments = topic.assignments.map(|all| all.into_iter().map(|a| a.broker_ids).collect());
+            (topic.name.into_owned(), topic.count, assignments)
+        })
+        .collect();
+    let names: Vec<String> = topics.iter().map(|(name, _, _)| name.clone()).collect();
+    let to = cx.to;
+    let then = move |broker: &mut Broker, reply: Option<Reply>, out: &mut Vec<Effect<'_>>| {
+        let results = match reply {
+            Some(Reply::Partitions(results)) => results,
+            _ => {
+                let refusal = Refusal::new(ErrorCode::KafkaStorageError, "the metadata log is out of service");
+                names.into_iter().map(|name| (name, Err(refusal.clone()))).collect()
+            }
+        };
+        let results = results.into_iter().map(|(name, result)| {
+            let (code, message) = match result {
+                Ok(()) => (ErrorCode::None, None),
+                Err(refusal) => (refusal.code, Some(refusal.message.into())),
+            };
+            CreatePartitionsTopicResult { name: name.into(), error_code: code.code(), error_message: message }
+        });
+        broker.reply(to, &CreatePartitionsResponse { results: results.collect(), ..Default::default() }, out);
+    };
+    let dry_run = if request.validate_only { DryRun::Yes } else { DryRun::No };
+    broker.command(cx.now, Command::CreatePartitions { topics, dry_run }, Box::new(then), out);
 }

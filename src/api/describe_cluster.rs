@@ -2,7 +2,11 @@
 //!
 //! Since 1 the endpoints can be the controllers' (KIP-919), since 2 fenced brokers can be asked for (KIP-1073).
 
-use super::Api;
+use super::metadata::CLUSTER_OPERATIONS;
+use super::{Api, Context};
+use crate::broker::Broker;
+use crate::error::ErrorCode;
+use crate::event::Effect;
 use crate::message;
 use crate::wire::Str;
 
@@ -45,4 +49,30 @@ message! {
         rack: Option<Str<'a>> [0.., null 0..],
         is_fenced: bool [2..],
     }
+}
+
+/// The endpoints of brokers.
+const BROKERS: i8 = 1;
+
+pub(super) fn handle(broker: &mut Broker, cx: Context<'_>, request: DescribeClusterRequest, out: &mut Vec<Effect<'_>>) {
+    let mut response = DescribeClusterResponse { endpoint_type: request.endpoint_type, ..Default::default() };
+    if request.endpoint_type == BROKERS {
+        let endpoint = broker.endpoints[cx.peer.listener].clone();
+        response.cluster_id = broker.cluster_id.clone().into();
+        response.controller_id = broker.node;
+        response.brokers = vec![DescribeClusterBroker {
+            broker_id: broker.node,
+            host: endpoint.host.into(),
+            port: i32::from(endpoint.port),
+            rack: broker.settings.rack.clone().map(Into::into),
+            is_fenced: false,
+        }];
+        if request.include_cluster_authorized_operations {
+            response.cluster_authorized_operations = CLUSTER_OPERATIONS;
+        }
+    } else {
+        response.error_code = ErrorCode::MismatchedEndpointType.code();
+        response.error_message = Some("this listener is a broker's: ask for endpoint type 1".into());
+    }
+    broker.reply(cx.to, &response, out);
 }

@@ -2,8 +2,13 @@
 //!
 //! Synonyms since 1 (KIP-226), types and documentation since 3 (KIP-569).
 
-use super::Api;
+use super::{Api, Context};
+use crate::broker::Broker;
+use crate::config::{self, Described};
+use crate::error::ErrorCode;
+use crate::event::Effect;
 use crate::message;
+use crate::meta::{Refusal, ResourceType};
 use crate::wire::Str;
 
 /// DescribeConfigs's place in the table.
@@ -58,5 +63,90 @@ message! {
         name: Str<'a> [1..],
         value: Option<Str<'a>> [1.., null 0.., default Some(Str::Borrowed(""))],
         source: i8 [1..],
+    }
+}
+
+pub(super) fn handle(
+    broker: &mut Broker,
+    cx: Context<'_>,
+    request: DescribeConfigsRequest<'_>,
+    out: &mut Vec<Effect<'_>>,
+) {
+    let (synonyms, docs) = (request.include_synonyms, request.include_documentation);
+    let results = request.resources.into_iter().map(|resource| {
+        let described = describe(broker, resource.resource_type, &resource.resource_name);
+        let (code, message, settings) = match described {
+            Ok(settings) => (ErrorCode::None, None, settings),
+            Err(refusal) => (refusal.code, Some(refusal.message.into()), Vec::new()),
+        };
+        // An empty list of keys means all of them, as null does.
+        let keys = resource.configuration_keys.unwrap_or_default();
+        let wanted = |setting: &Described| keys.is_empty() || keys.iter().any(|key| *key == setting.name);
+        let configs = settings.into_iter().filter(wanted).map(|setting| one(setting, synonyms, docs)).collect();
+        DescribeConfigsResult {
+            error_code: code.code(),
+            error_message: message,
+            resource_type: resource.resource_type,
+            resource_name: resource.resource_name,
+            configs,
+        }
+    });
+    let response = DescribeConfigsResponse { results: results.collect(), ..Default::default() };
+    broker.reply(cx.to, &response, out);
+}
+
+/// All settings of a resource.
+fn describe(broker: &Broker, kind: i8, name: &str) -> Result<Vec<Described>, Refusal> {
+    match ResourceType::from_code(kind) {
+        Some(ResourceType::Topic) => {
+            crate::meta::check_topic_name(name)?;
+            if broker.image.topic(name).is_none() {
+                return Err(Refusal::new(
+                    ErrorCode::UnknownTopicOrPartition,
+                    "This server does not host this topic-partition.",
+                ));
+            }
+            Ok(config::describe_topic(&broker.settings, broker.image.overrides(ResourceType::Topic, name)))
+        }
+        // The empty name stands for what is set for all brokers: only that is told.
+        Some(ResourceType::Broker) if name.is_empty() => {
+            let cluster = broker.image.overrides(ResourceType::Broker, "");
+            let all = config::describe_broker(&broker.settings);
+            Ok(all.into_iter().filter_map(|setting| cluster_wide(setting, cluster)).collect())
+        }
+        Some(ResourceType::Broker) if name == broker.node.to_string() => Ok(config::describe_broker(&broker.settings)),
+        Some(ResourceType::Broker) => Err(Refusal::new(
+            ErrorCode::InvalidRequest,
+            format!("Unexpected broker id, expected {} or empty string, but received {name}", broker.node),
+        )),
+        None => {
+            Err(Refusal::new(ErrorCode::InvalidRequest, format!("kq has no configuration of resource type {kind}")))
+        }
+    }
+}
+
+fn cluster_wide(mut setting: Described, cluster: &crate::meta::Overrides) -> Option<Described> {
+    let value = cluster.get(setting.name)?;
+    setting.synonyms.retain(|synonym| synonym.source == config::Source::DynamicDefaultBroker);
+    setting.source = config::Source::DynamicDefaultBroker;
+    setting.value = (!setting.sensitive).then(|| value.clone());
+    Some(setting)
+}
+
+fn one(setting: Described, synonyms: bool, docs: bool) -> DescribeConfigsResourceResult<'static> {
+    let synonyms = setting.synonyms.into_iter().filter(|_| synonyms).map(|synonym| DescribeConfigsSynonym {
+        name: synonym.name.into(),
+        value: synonym.value.map(Into::into),
+        source: synonym.source as i8,
+    });
+    DescribeConfigsResourceResult {
+        name: setting.name.into(),
+        value: setting.value.map(Into::into),
+        read_only: setting.read_only,
+        config_source: setting.source as i8,
+        is_sensitive: setting.sensitive,
+        synonyms: synonyms.collect(),
+        config_type: setting.kind,
+        documentation: docs.then(|| setting.doc.into()),
     }
 }

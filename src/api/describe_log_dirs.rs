@@ -2,7 +2,10 @@
 //!
 //! Total and usable bytes since 4 (KIP-827), whether a directory is cordoned since 5 (KIP-1066).
 
-use super::Api;
+use super::{Api, Context};
+use crate::broker::Broker;
+use crate::error::ErrorCode;
+use crate::event::{Answer, DirUse, Effect, Question};
 use crate::message;
 use crate::wire::Str;
 
@@ -52,5 +55,68 @@ message! {
         partition_size: i64 [0..],
         offset_lag: i64 [0..],
         is_future_key: bool [0..],
+    }
+}
+
+/// Which partitions the client asked for; `None` is all of them.
+type Wanted = Option<Vec<(String, Vec<i32>)>>;
+
+pub(super) fn handle(
+    broker: &mut Broker,
+    cx: Context<'_>,
+    request: DescribeLogDirsRequest<'_>,
+    out: &mut Vec<Effect<'_>>,
+) {
+    let wanted: Wanted =
+        request.topics.map(|topics| topics.into_iter().map(|t| (t.topic.into_owned(), t.partitions)).collect());
+    let to = cx.to;
+    let then = move |broker: &mut Broker, answer: Answer, out: &mut Vec<Effect<'_>>| {
+        let response = match answer {
+            Answer::Dirs(dirs) => DescribeLogDirsResponse {
+                results: dirs.into_iter().map(|dir| describe(broker, dir, &wanted)).collect(),
+                ..Default::default()
+            },
+            _ => DescribeLogDirsResponse { error_code: ErrorCode::UnknownServerError.code(), ..Default::default() },
+        };
+        broker.reply(to, &response, out);
+    };
+    broker.ask(Question::Dirs, Box::new(then), out);
+}
+
+fn describe(broker: &Broker, dir: DirUse, wanted: &Wanted) -> DescribeLogDirsResult<'static> {
+    if !dir.online {
+        let error_code = ErrorCode::KafkaStorageError.code();
+        return DescribeLogDirsResult { error_code, log_dir: dir.path.into(), ..Default::default() };
+    }
+    let mut topics: Vec<DescribeLogDirsTopic<'static>> = Vec::new();
+    for (log, size) in dir.logs {
+        let Some(hosted) = broker.hosted(log) else { continue };
+        let name = &hosted.name;
+        let asked = wanted.as_ref().is_none_or(|wanted| {
+            wanted.iter().any(|(topic, partitions)| *topic == name.topic && partitions.contains(&name.partition))
+        });
+        if !asked {
+            continue;
+        }
+        let partition = DescribeLogDirsPartition {
+            partition_index: name.partition,
+            partition_size: size,
+            offset_lag: 0,
+            is_future_key: false,
+        };
+        match topics.iter_mut().find(|topic| topic.name == name.topic.as_str()) {
+            Some(topic) => topic.partitions.push(partition),
+            None => {
+                topics.push(DescribeLogDirsTopic { name: name.topic.clone().into(), partitions: vec![partition] });
+            }
+        }
+    }
+    DescribeLogDirsResult {
+        error_code: 0,
+        log_dir: dir.path.into(),
+        topics,
+        total_bytes: dir.total_bytes,
+        usable_bytes: dir.usable_bytes,
+        is_cordoned: false,
     }
 }

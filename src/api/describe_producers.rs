@@ -2,7 +2,10 @@
 //!
 //! Only the leader answers.
 
-use super::Api;
+use super::{Api, Context};
+use crate::broker::Broker;
+use crate::error::ErrorCode;
+use crate::event::Effect;
 use crate::message;
 use crate::wire::Str;
 
@@ -51,5 +54,42 @@ message! {
         last_timestamp: i64 [0.., default -1],
         coordinator_epoch: i32 [0..],
         current_txn_start_offset: i64 [0.., default -1],
+    }
+}
+
+pub(super) fn handle(
+    broker: &mut Broker,
+    cx: Context<'_>,
+    request: DescribeProducersRequest<'_>,
+    out: &mut Vec<Effect<'_>>,
+) {
+    let topics = request.topics.into_iter().map(|topic| {
+        let partitions = topic.partition_indexes.iter().map(|index| one(broker, &topic.name, *index)).collect();
+        TopicResponse { name: topic.name, partitions }
+    });
+    let response = DescribeProducersResponse { topics: topics.collect(), ..Default::default() };
+    broker.reply(cx.to, &response, out);
+}
+
+fn one(broker: &Broker, topic: &str, partition_index: i32) -> PartitionResponse<'static> {
+    let log = broker.log_of_name(topic, partition_index).ok_or(ErrorCode::UnknownTopicOrPartition);
+    match log.and_then(|log| broker.leader_at(log, -1)) {
+        Err(code) => PartitionResponse { partition_index, error_code: code.code(), ..Default::default() },
+        Ok(leader) => PartitionResponse {
+            partition_index,
+            active_producers: leader
+                .producers()
+                .iter()
+                .map(|producer| ProducerState {
+                    producer_id: producer.id,
+                    producer_epoch: i32::from(producer.epoch),
+                    last_sequence: producer.last_sequence(),
+                    last_timestamp: producer.last_timestamp,
+                    coordinator_epoch: producer.coordinator_epoch,
+                    current_txn_start_offset: producer.txn_first_offset.unwrap_or(-1),
+                })
+                .collect(),
+            ..Default::default()
+        },
     }
 }

@@ -2,8 +2,13 @@
 //!
 //! A cursor in the answer says where the next page starts.
 
-use super::Api;
+use super::metadata::{TOPIC_OPERATIONS, is_internal};
+use super::{Api, Context};
+use crate::broker::Broker;
+use crate::error::ErrorCode;
+use crate::event::Effect;
 use crate::message;
+use crate::meta::{TopicImage, check_topic_name};
 use crate::types::Uuid;
 use crate::wire::Str;
 
@@ -63,5 +68,88 @@ message! {
     struct ResponseCursor<'a> {
         topic_name: Str<'a> [0..],
         partition_index: i32 [0..],
+    }
+}
+
+pub(super) fn handle(
+    broker: &mut Broker,
+    cx: Context<'_>,
+    request: DescribeTopicPartitionsRequest<'_>,
+    out: &mut Vec<Effect<'_>>,
+) {
+    let response = answer(broker, &request);
+    broker.reply(cx.to, &response, out);
+}
+
+fn answer(broker: &Broker, request: &DescribeTopicPartitionsRequest<'_>) -> DescribeTopicPartitionsResponse<'static> {
+    let limit = broker.settings.max_request_partition_size_limit.max(1);
+    let mut left = request.response_partition_limit.clamp(1, limit) as usize;
+    let (from_topic, from_partition) = match &request.cursor {
+        Some(cursor) => (cursor.topic_name.to_string(), cursor.partition_index.max(0) as usize),
+        None => (String::new(), 0),
+    };
+    let mut names: Vec<String> = if request.topics.is_empty() {
+        broker.image.topics_from(&from_topic).map(|topic| topic.name.clone()).collect()
+    } else {
+        request.topics.iter().map(|topic| topic.name.to_string()).filter(|name| *name >= from_topic).collect()
+    };
+    names.sort();
+    names.dedup();
+
+    let mut response = DescribeTopicPartitionsResponse::default();
+    for name in names {
+        if left == 0 {
+            response.next_cursor = Some(ResponseCursor { topic_name: name.into(), partition_index: 0 });
+            break;
+        }
+        let Some(topic) = broker.image.topic(&name) else {
+            let code = check_topic_name(&name).err().map_or(ErrorCode::UnknownTopicOrPartition, |r| r.code);
+            response.topics.push(DescribeTopicPartitionsResponseTopic {
+                error_code: code.code(),
+                name: Some(name.into()),
+                ..Default::default()
+            });
+            continue;
+        };
+        let first = if name == from_topic { from_partition } else { 0 };
+        let last = topic.partitions.len().min(first.saturating_add(left));
+        response.topics.push(describe(broker, topic, first, last));
+        left -= last.saturating_sub(first);
+        if last < topic.partitions.len() {
+            response.next_cursor = Some(ResponseCursor { topic_name: name.into(), partition_index: last as i32 });
+            break;
+        }
+    }
+    response
+}
+
+fn describe(
+    broker: &Broker,
+    topic: &TopicImage,
+    first: usize,
+    last: usize,
+) -> DescribeTopicPartitionsResponseTopic<'static> {
+    let partitions = topic.partitions.iter().enumerate().take(last).skip(first).map(|(index, partition)| {
+        let log = broker.log_of(topic.id, index as i32);
+        let serves = log.is_some_and(|log| broker.leader_at(log, -1).is_ok());
+        DescribeTopicPartitionsResponsePartition {
+            error_code: if serves { 0 } else { ErrorCode::LeaderNotAvailable.code() },
+            partition_index: index as i32,
+            leader_id: if serves { partition.leader } else { -1 },
+            leader_epoch: partition.leader_epoch,
+            replica_nodes: partition.replicas.clone(),
+            isr_nodes: partition.isr.clone(),
+            eligible_leader_replicas: Some(Vec::new()),
+            last_known_elr: Some(Vec::new()),
+            offline_replicas: if serves { Vec::new() } else { vec![broker.node] },
+        }
+    });
+    DescribeTopicPartitionsResponseTopic {
+        error_code: 0,
+        name: Some(topic.name.clone().into()),
+        topic_id: topic.id,
+        is_internal: is_internal(&topic.name),
+        partitions: partitions.collect(),
+        topic_authorized_operations: TOPIC_OPERATIONS,
     }
 }

@@ -3,9 +3,12 @@
 //! Sessions since 7 (KIP-227), reading from the nearest replica since 11 (KIP-392), truncation on divergence since 12
 //! (KIP-595), topics by id since 13 (KIP-516). The first batch comes whole even when it is over the limits (KIP-74).
 
-use super::Api;
+use super::{Api, Context};
+use crate::broker::{Broker, ReplyTo, SessionKey, SessionPart, next_epoch};
+use crate::error::ErrorCode;
+use crate::event::{Answer, Effect, Question, Read};
 use crate::message;
-use crate::types::Uuid;
+use crate::types::{LogId, Millis, Uuid};
 use crate::wire::{Records, Str};
 
 /// Fetch's place in the table.
@@ -109,5 +112,278 @@ message! {
         host: Str<'a> [16..],
         port: i32 [16..],
         rack: Option<Str<'a>> [16.., null 16..],
+    }
+}
+
+/// What one fetch has asked for, kept while it waits.
+struct Run {
+    to: ReplyTo,
+    deadline: Millis,
+    min_bytes: u64,
+    max_bytes: u32,
+    committed_only: CommittedOnly,
+    session: InSession,
+    parts: Vec<(SessionKey, SessionPart)>,
+}
+
+/// Whether the consumer reads committed transactions only (KIP-98).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum CommittedOnly {
+    Yes,
+    No,
+}
+
+/// What the fetch has to do with a session.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum InSession {
+    /// Nothing.
+    None,
+    /// It may open one.
+    Open,
+    /// It goes on with this one: only what changed is told.
+    Continue(i32),
+}
+
+pub(super) fn handle(broker: &mut Broker, cx: Context<'_>, request: FetchRequest<'_>, out: &mut Vec<Effect<'_>>) {
+    let started = match start(broker, &cx, &request) {
+        Ok(started) => started,
+        Err(code) => {
+            let response = FetchResponse { error_code: code.code(), ..Default::default() };
+            return broker.reply(cx.to, &response, out);
+        }
+    };
+    let (session, mut parts) = started;
+    parts.sort_by_key(|(_, part)| part.turn);
+    let run = Run {
+        to: cx.to,
+        deadline: cx.now.saturating_add(i64::from(request.max_wait_ms.max(0))),
+        min_bytes: request.min_bytes.max(0) as u64,
+        max_bytes: request.max_bytes.max(0) as u32,
+        committed_only: if request.isolation_level == 1 { CommittedOnly::Yes } else { CommittedOnly::No },
+        session,
+        parts,
+    };
+    attempt(broker, run, out);
+}
+
+type Started = (InSession, Vec<(SessionKey, SessionPart)>);
+
+/// Which partitions this fetch is about: those it names, or those of its session after its changes (KIP-227).
+fn start(broker: &mut Broker, cx: &Context<'_>, request: &FetchRequest<'_>) -> Result<Started, ErrorCode> {
+    let named = request.topics.iter().flat_map(|topic| {
+        let (name, id) = (topic.topic.clone().into_owned(), topic.topic_id);
+        topic.partitions.iter().map(move |wanted| (key(&name, id, wanted.partition), part(wanted)))
+    });
+    if request.session_epoch <= 0 {
+        if request.session_id != 0 {
+            broker.sessions.close(request.session_id);
+        }
+        let session = if request.session_epoch == 0 && cx.to.version >= 7 { InSession::Open } else { InSession::None };
+        let parts = named.enumerate().map(|(turn, (key, part))| (key, SessionPart { turn: turn as u64, ..part }));
+        return Ok((session, parts.collect()));
+    }
+    let session = broker.sessions.get_mut(cx.now, request.session_id).ok_or(ErrorCode::FetchSessionIdNotFound)?;
+    if session.epoch != request.session_epoch {
+        return Err(ErrorCode::InvalidFetchSessionEpoch);
+    }
+    // A session speaks in names or in ids, as it began; a client that changed over has to begin anew.
+    let by_id = cx.to.version >= 13;
+    if session.parts.keys().any(|key| key.topic_id.is_zero() == by_id) {
+        return Err(ErrorCode::FetchSessionTopicIdError);
+    }
+    session.epoch = next_epoch(session.epoch);
+    for (key, wanted) in named {
+        let turn = session.next_turn();
+        let known = session.parts.entry(key).or_insert(SessionPart { turn, ..wanted });
+        *known = SessionPart {
+            told_high_watermark: known.told_high_watermark,
+            told_start: known.told_start,
+            turn: known.turn,
+            ..wanted
+        };
+    }
+    for topic in &request.forgotten_topics_data {
+        for partition in &topic.partitions {
+            session.parts.remove(&key(&topic.topic, topic.topic_id, *partition));
+        }
+    }
+    let parts = session.parts.iter().map(|(key, part)| (key.clone(), *part)).collect();
+    Ok((InSession::Continue(request.session_id), parts))
+}
+
+fn key(topic: &str, topic_id: Uuid, partition: i32) -> SessionKey {
+    SessionKey { topic: topic.to_owned(), topic_id, partition }
+}
+
+fn part(wanted: &FetchPartition) -> SessionPart {
+    SessionPart {
+        fetch_offset: wanted.fetch_offset,
+        max_bytes: wanted.partition_max_bytes,
+        current_epoch: wanted.current_leader_epoch,
+        last_fetched_epoch: wanted.last_fetched_epoch,
+        told_high_watermark: -1,
+        told_start: -1,
+        turn: 0,
+    }
+}
+
+/// What can be said of a partition before its bytes are looked for.
+struct Checked {
+    data: PartitionData<'static>,
+    /// What to read, where there is something.
+    read: Option<Read>,
+    log: Option<LogId>,
+}
+
+/// Looks at every partition; reads what is there, or waits.
+fn attempt(broker: &mut Broker, run: Run, out: &mut Vec<Effect<'_>>) {
+    let mut checked: Vec<Checked> = run.parts.iter().map(|(key, part)| check(broker, &run, key, part)).collect();
+    if let Some(first) = checked.iter_mut().find_map(|c| c.read.as_mut()) {
+        first.at_least_one = true;
+    }
+    let reads: Vec<Read> = checked.iter().filter_map(|c| c.read).collect();
+    if reads.is_empty() || run.max_bytes == 0 {
+        return settle(broker, run, checked, out);
+    }
+    let then = move |broker: &mut Broker, answer: Answer, out: &mut Vec<Effect<'_>>| {
+        let Answer::Located(found) = answer else { return settle(broker, run, checked, out) };
+        let mut total = 0u64;
+        for (checked, found) in checked.iter_mut().filter(|c| c.read.is_some()).zip(found) {
+            match found {
+                // The first batch comes whole; after it, what does not fit waits for its turn.
+                Ok(Some(range)) if total == 0 || total + u64::from(range.len) <= u64::from(run.max_bytes) => {
+                    total += u64::from(range.len);
+                    checked.data.records = Some(Records::Range(range));
+                }
+                Ok(_) => {}
+                Err(fault) => checked.data.error_code = fault.code.code(),
+            }
+        }
+        settle(broker, run, checked, out);
+    };
+    broker.ask(Question::Locate(reads), Box::new(then), out);
+}
+
+fn check(broker: &Broker, run: &Run, key: &SessionKey, part: &SessionPart) -> Checked {
+    let mut data = PartitionData {
+        partition_index: key.partition,
+        high_watermark: -1,
+        // Kafka tells an empty list of aborted transactions only to who asked for committed ones.
+        aborted_transactions: (run.committed_only == CommittedOnly::Yes).then(Vec::new),
+        records: Some(Records::Bytes(Vec::new().into())),
+        ..Default::default()
+    };
+    let found = if run.to.version >= 13 {
+        broker.image.topic_by_id(key.topic_id).map(|topic| topic.id).ok_or(ErrorCode::UnknownTopicId)
+    } else {
+        broker.image.topic(&key.topic).map(|topic| topic.id).ok_or(ErrorCode::UnknownTopicOrPartition)
+    };
+    let log = found.and_then(|id| broker.log_of(id, key.partition).ok_or(ErrorCode::UnknownTopicOrPartition));
+    let leader = match log.and_then(|log| broker.leader_at(log, part.current_epoch)) {
+        Ok(leader) => leader,
+        Err(code) => {
+            data.error_code = code.code();
+            return Checked { data, read: None, log: None };
+        }
+    };
+    let upto = leader.high_watermark();
+    (data.high_watermark, data.last_stable_offset, data.log_start_offset) = (upto, upto, leader.start());
+    if part.last_fetched_epoch >= 0 {
+        let end = leader.epochs().end_of(part.last_fetched_epoch, leader.end());
+        match end {
+            Some((epoch, end_offset)) if epoch < part.last_fetched_epoch || end_offset < part.fetch_offset => {
+                data.diverging_epoch = EpochEndOffset { epoch, end_offset };
+                return Checked { data, read: None, log: None };
+            }
+            _ => {}
+        }
+    }
+    if part.fetch_offset < leader.start() || part.fetch_offset > leader.end() {
+        data.error_code = ErrorCode::OffsetOutOfRange.code();
+        data.high_watermark = -1;
+        (data.last_stable_offset, data.log_start_offset) = (-1, -1);
+        return Checked { data, read: None, log: None };
+    }
+    let read = (part.fetch_offset < upto && part.max_bytes >= 0).then_some(Read {
+        log: leader.log,
+        offset: part.fetch_offset,
+        upto,
+        max_bytes: (part.max_bytes as u32).min(run.max_bytes),
+        at_least_one: false,
+    });
+    Checked { data, read, log: Some(leader.log) }
+}
+
+/// Answers when there is enough, an error, or no time left; waits otherwise.
+fn settle(broker: &mut Broker, run: Run, checked: Vec<Checked>, out: &mut Vec<Effect<'_>>) {
+    let bytes: u64 = checked.iter().map(|c| bytes_of(&c.data)).sum();
+    let odd = checked.iter().any(|c| c.data.error_code != 0 || c.data.diverging_epoch.epoch >= 0);
+    let nothing_to_wait_for = checked.is_empty();
+    if bytes >= run.min_bytes.max(1) || odd || nothing_to_wait_for || run.min_bytes == 0 || broker.now >= run.deadline {
+        return answer(broker, run, checked, out);
+    }
+    let mut logs: Vec<LogId> = checked.iter().filter_map(|c| c.log).collect();
+    logs.sort();
+    logs.dedup();
+    let deadline = run.deadline;
+    let then = move |broker: &mut Broker, (), out: &mut Vec<Effect<'_>>| attempt(broker, run, out);
+    broker.park_any(logs, deadline, Box::new(then));
+}
+
+fn bytes_of(data: &PartitionData<'_>) -> u64 {
+    match &data.records {
+        Some(Records::Range(range)) => u64::from(range.len),
+        _ => 0,
+    }
+}
+
+fn answer(broker: &mut Broker, run: Run, checked: Vec<Checked>, out: &mut Vec<Effect<'_>>) {
+    let mut response = FetchResponse::default();
+    let now = broker.now;
+    if let InSession::Open = run.session {
+        let parts = run.parts.iter().cloned().collect();
+        response.session_id = broker.sessions.open(now, run.to.conn, parts).unwrap_or(0);
+    }
+    if let InSession::Continue(id) = run.session {
+        response.session_id = id;
+    }
+    for ((key, _), checked) in run.parts.into_iter().zip(checked) {
+        let data = checked.data;
+        let mut changed = true;
+        if let Some(session) = broker.sessions.get_mut(now, response.session_id) {
+            let turn = session.next_turn();
+            if let Some(known) = session.parts.get_mut(&key) {
+                let has_bytes = bytes_of(&data) > 0;
+                changed = has_bytes
+                    || data.error_code != 0
+                    || data.diverging_epoch.epoch >= 0
+                    || known.told_high_watermark != data.high_watermark
+                    || known.told_start != data.log_start_offset;
+                if data.error_code == 0 {
+                    known.told_high_watermark = data.high_watermark;
+                    known.told_start = data.log_start_offset;
+                } else {
+                    known.told_high_watermark = -1; // told again once the error is over
+                }
+                if has_bytes {
+                    known.turn = turn;
+                }
+            }
+        }
+        if changed || !matches!(run.session, InSession::Continue(_)) {
+            add(&mut response, key, data);
+        }
+    }
+    broker.reply(run.to, &response, out);
+}
+
+fn add(response: &mut FetchResponse<'static>, key: SessionKey, data: PartitionData<'static>) {
+    match response.responses.last_mut() {
+        Some(last) if last.topic == key.topic.as_str() && last.topic_id == key.topic_id => last.partitions.push(data),
+        _ => response.responses.push(FetchableTopicResponse {
+            topic: key.topic.into(),
+            topic_id: key.topic_id,
+            partitions: vec![data],
+        }),
     }
 }

@@ -2,7 +2,10 @@
 //!
 //! One key per request up to 3, a batch from 4 on (KIP-699).
 
-use super::Api;
+use super::{Api, Context};
+use crate::broker::Broker;
+use crate::error::ErrorCode;
+use crate::event::Effect;
 use crate::message;
 use crate::wire::Str;
 
@@ -45,4 +48,37 @@ message! {
         error_code: i16 [4..],
         error_message: Option<Str<'a>> [4.., null 4.., default Some(Str::Borrowed(""))],
     }
+}
+
+/// What this version has to say of groups and transactions.
+const NOT_SERVED: &str = "kq does not serve consumer groups and transactions yet: assign partitions by hand";
+
+/// No coordinator is there, and a client that hears so retries in vain no more than it must: the honest answer.
+pub(super) fn handle(
+    broker: &mut Broker,
+    cx: Context<'_>,
+    request: FindCoordinatorRequest<'_>,
+    out: &mut Vec<Effect<'_>>,
+) {
+    let code = match request.key_type {
+        0..=2 => ErrorCode::CoordinatorNotAvailable.code(),
+        _ => ErrorCode::InvalidRequest.code(),
+    };
+    let coordinators = request.coordinator_keys.into_iter().map(|key| Coordinator {
+        key,
+        node_id: -1,
+        port: -1,
+        error_code: code,
+        error_message: Some(NOT_SERVED.into()),
+        ..Default::default()
+    });
+    let response = FindCoordinatorResponse {
+        error_code: code,
+        error_message: Some(NOT_SERVED.into()),
+        node_id: -1,
+        port: -1,
+        coordinators: coordinators.collect(),
+        ..Default::default()
+    };
+    broker.reply(cx.to, &response, out);
 }

@@ -2,7 +2,10 @@
 //!
 //! In version 0 only client metrics (KIP-714); since 1 the types can be named.
 
-use super::Api;
+use super::{Api, Context};
+use crate::broker::Broker;
+use crate::error::ErrorCode;
+use crate::event::Effect;
 use crate::message;
 use crate::wire::Str;
 
@@ -35,4 +38,39 @@ message! {
         resource_name: Str<'a> [0..],
         resource_type: i8 [1.., default 16],
     }
+}
+
+const TOPIC: i8 = 2;
+const BROKER: i8 = 4;
+const BROKER_LOGGER: i8 = 8;
+const CLIENT_METRICS: i8 = 16;
+const GROUP: i8 = 32;
+
+pub(super) fn handle(
+    broker: &mut Broker,
+    cx: Context<'_>,
+    request: ListConfigResourcesRequest,
+    out: &mut Vec<Effect<'_>>,
+) {
+    let known = [TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP];
+    let wanted = match cx.to.version {
+        0 => vec![CLIENT_METRICS],
+        _ if request.resource_types.is_empty() => known.to_vec(),
+        _ => request.resource_types,
+    };
+    let mut response = ListConfigResourcesResponse::default();
+    if wanted.iter().any(|kind| !known.contains(kind)) {
+        response.error_code = ErrorCode::UnsupportedVersion.code();
+        return broker.reply(cx.to, &response, out);
+    }
+    let resource = |name: String, kind| ConfigResource { resource_name: name.into(), resource_type: kind };
+    if wanted.contains(&TOPIC) {
+        response.config_resources.extend(broker.image.topics().map(|topic| resource(topic.name.clone(), TOPIC)));
+    }
+    for kind in [BROKER, BROKER_LOGGER] {
+        if wanted.contains(&kind) {
+            response.config_resources.push(resource(broker.node.to_string(), kind));
+        }
+    }
+    broker.reply(cx.to, &response, out);
 }

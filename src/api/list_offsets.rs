@@ -3,8 +3,12 @@
 //! Fenced by leader epoch since 4 (KIP-320).
 //! The marks for tiered storage are -4 (KIP-405), -5 (KIP-1005) and -6 (KIP-1023).
 
-use super::Api;
+use super::{Api, Context};
+use crate::broker::{Broker, ReplyTo};
+use crate::error::ErrorCode;
+use crate::event::{Answer, Effect, Question};
 use crate::message;
+use crate::types::LogId;
 use crate::wire::Str;
 
 /// ListOffsets's place in the table.
@@ -54,4 +58,103 @@ message! {
         offset: i64 [1.., default -1],
         leader_epoch: i32 [4.., default -1],
     }
+}
+
+const LATEST: i64 = -1;
+const EARLIEST: i64 = -2;
+const MAX_TIMESTAMP: i64 = -3;
+const EARLIEST_LOCAL: i64 = -4;
+const LATEST_TIERED: i64 = -5;
+const EARLIEST_PENDING_UPLOAD: i64 = -6;
+
+/// A request whose lookups are done one after the other.
+struct Lookups {
+    to: ReplyTo,
+    response: ListOffsetsResponse<'static>,
+    /// Which answer each question is for; the next one is last.
+    questions: Vec<((usize, usize), LogId, Question)>,
+}
+
+pub(super) fn handle(broker: &mut Broker, cx: Context<'_>, request: ListOffsetsRequest<'_>, out: &mut Vec<Effect<'_>>) {
+    let mut lookups = Lookups { to: cx.to, response: ListOffsetsResponse::default(), questions: Vec::new() };
+    for (t, topic) in request.topics.into_iter().enumerate() {
+        let mut partitions = Vec::with_capacity(topic.partitions.len());
+        for (p, wanted) in topic.partitions.iter().enumerate() {
+            let (answer, question) = one(broker, cx.to.version, &topic.name, wanted);
+            partitions.push(answer);
+            lookups.questions.extend(question.map(|(log, question)| ((t, p), log, question)));
+        }
+        lookups.response.topics.push(ListOffsetsTopicResponse { name: topic.name.into_owned().into(), partitions });
+    }
+    next(broker, lookups, out);
+}
+
+/// Asks the next question, or answers the client when there is none.
+fn next(broker: &mut Broker, mut lookups: Lookups, out: &mut Vec<Effect<'_>>) {
+    let Some(((t, p), log, question)) = lookups.questions.pop() else {
+        return broker.reply(lookups.to, &lookups.response, out);
+    };
+    let then = move |broker: &mut Broker, answer: Answer, out: &mut Vec<Effect<'_>>| {
+        let partition = &mut lookups.response.topics[t].partitions[p];
+        match answer {
+            Answer::Found(Ok(Some((offset, timestamp)))) => {
+                partition.offset = offset;
+                partition.timestamp = timestamp;
+                let leader = broker.hosted(log).and_then(|hosted| hosted.leader().ok());
+                partition.leader_epoch = leader.map_or(-1, |leader| leader.epochs().of(offset));
+            }
+            Answer::Found(Ok(None)) => {}
+            Answer::Found(Err(fault)) => partition.error_code = fault.code.code(),
+            _ => partition.error_code = ErrorCode::UnknownServerError.code(),
+        }
+        next(broker, lookups, out);
+    };
+    broker.ask(question, Box::new(then), out);
+}
+
+fn one(
+    broker: &Broker,
+    version: i16,
+    topic: &str,
+    wanted: &ListOffsetsPartition,
+) -> (ListOffsetsPartitionResponse, Option<(LogId, Question)>) {
+    let mut answer = ListOffsetsPartitionResponse { partition_index: wanted.partition_index, ..Default::default() };
+    let found = broker.log_of_name(topic, wanted.partition_index).ok_or(ErrorCode::UnknownTopicOrPartition);
+    let found = found.and_then(|log| Ok((log, broker.leader_at(log, wanted.current_leader_epoch)?)));
+    let (log, leader) = match found {
+        Ok(found) => found,
+        Err(code) => {
+            answer.error_code = code.code();
+            return (answer, None);
+        }
+    };
+    let upto = leader.high_watermark();
+    let known_from = match wanted.timestamp {
+        MAX_TIMESTAMP => 7,
+        EARLIEST_LOCAL => 8,
+        LATEST_TIERED => 9,
+        EARLIEST_PENDING_UPLOAD => 11,
+        timestamp if timestamp < EARLIEST_PENDING_UPLOAD => i16::MAX,
+        _ => 0,
+    };
+    if version < known_from {
+        answer.error_code = ErrorCode::UnsupportedVersion.code();
+        return (answer, None);
+    }
+    let question = match wanted.timestamp {
+        LATEST => {
+            (answer.offset, answer.leader_epoch) = (upto, leader.epoch);
+            None
+        }
+        EARLIEST | EARLIEST_LOCAL => {
+            let start = leader.start();
+            let epoch = leader.epochs().of(start);
+            (answer.offset, answer.leader_epoch) = (start, if epoch < 0 { leader.epoch } else { epoch });
+            None
+        }
+        LATEST_TIERED | EARLIEST_PENDING_UPLOAD => None, // nothing is ever tiered
+        MAX_TIMESTAMP => Some(Question::MaxTimestamp { log, upto }),
+        timestamp => Some(Question::FindTime { log, timestamp, upto }),
+    };
+    (answer, question.map(|question| (log, question)))
 }

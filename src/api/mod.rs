@@ -15,6 +15,7 @@ pub mod describe_configs;
 pub mod describe_log_dirs;
 pub mod describe_producers;
 pub mod describe_topic_partitions;
+mod dispatch;
 pub mod fetch;
 pub mod find_coordinator;
 pub mod incremental_alter_configs;
@@ -24,6 +25,8 @@ pub mod list_offsets;
 pub mod metadata;
 pub mod offset_for_leader_epoch;
 pub mod produce;
+
+pub use dispatch::{Context, Frame, dispatch};
 
 /// One key of the protocol.
 pub trait Api {

@@ -2,7 +2,10 @@
 //!
 //! Since 3 a follower names itself.
 
-use super::Api;
+use super::{Api, Context};
+use crate::broker::Broker;
+use crate::error::ErrorCode;
+use crate::event::Effect;
 use crate::message;
 use crate::wire::Str;
 
@@ -49,5 +52,37 @@ message! {
         partition: i32 [0..],
         leader_epoch: i32 [1.., default -1],
         end_offset: i64 [0.., default -1],
+    }
+}
+
+pub(super) fn handle(
+    broker: &mut Broker,
+    cx: Context<'_>,
+    request: OffsetForLeaderEpochRequest<'_>,
+    out: &mut Vec<Effect<'_>>,
+) {
+    let topics = request.topics.into_iter().map(|topic| {
+        let partitions = topic.partitions.iter().map(|wanted| one(broker, &topic.topic, wanted)).collect();
+        OffsetForLeaderTopicResult { topic: topic.topic, partitions }
+    });
+    let response = OffsetForLeaderEpochResponse { topics: topics.collect(), ..Default::default() };
+    broker.reply(cx.to, &response, out);
+}
+
+fn one(broker: &Broker, topic: &str, wanted: &OffsetForLeaderPartition) -> EpochEndOffset {
+    let answer = EpochEndOffset { partition: wanted.partition, ..Default::default() };
+    let log = broker.log_of_name(topic, wanted.partition).ok_or(ErrorCode::UnknownTopicOrPartition);
+    match log.and_then(|log| broker.leader_at(log, wanted.current_leader_epoch)) {
+        Err(code) => EpochEndOffset { error_code: code.code(), ..answer },
+        // The leader's own epoch ends where the log does, even before it has written anything.
+        Ok(leader) if wanted.leader_epoch == leader.epoch => {
+            EpochEndOffset { leader_epoch: leader.epoch, end_offset: leader.end(), ..answer }
+        }
+        Ok(leader) => match leader.epochs().end_of(wanted.leader_epoch, leader.end()) {
+            Some((leader_epoch, end_offset)) if wanted.leader_epoch < leader.epoch => {
+                EpochEndOffset { leader_epoch, end_offset, ..answer }
+            }
+            _ => answer,
+        },
     }
 }

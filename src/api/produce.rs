@@ -3,9 +3,20 @@
 //! Versions 0 to 2 are advertised and refused: librdkafka takes a minimum above 0 for a broker without compression
 //! (KAFKA-18659). Topics go by id from 13 on (KIP-516); 10 tells clients of a new leader (KIP-951).
 
-use super::Api;
+use super::{Api, Context};
+use crate::broker::{Broker, ReplyTo};
+use crate::config::{CompressionType, TimestampType};
+use crate::error::ErrorCode;
+use crate::event::Effect;
 use crate::message;
+use crate::parked::Part;
+use crate::record::batch::{self, BatchHeader};
+use crate::record::compress::Codec;
+use crate::record::records;
+use crate::replica::Accepted;
 use crate::types::Uuid;
+use crate::types::{LogId, Millis, Offset};
+use crate::wire::Bytes;
 use crate::wire::{Records, Str};
 
 /// Produce's place in the table.
@@ -75,4 +86,237 @@ message! {
         port: i32 [10..],
         rack: Option<Str<'a>> [10.., null 10..],
     }
+}
+
+/// How far a batch is decompressed for a check, in bytes: a small one that claims gigabytes is refused.
+const DECOMPRESSED_BYTES_MAX: usize = 256 << 20;
+
+/// A partition's share of the request, once its batch has been looked at.
+struct Outcome {
+    response: PartitionProduceResponse<'static>,
+    /// Where it waits, and until which offset.
+    wait: Option<(LogId, Offset)>,
+}
+
+/// Why a batch is refused.
+struct Refused {
+    code: ErrorCode,
+    message: Option<String>,
+}
+
+impl From<ErrorCode> for Refused {
+    fn from(code: ErrorCode) -> Self {
+        Refused { code, message: None }
+    }
+}
+
+impl Refused {
+    fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Refused { code, message: Some(message.into()) }
+    }
+}
+
+pub(super) fn handle<'a>(broker: &mut Broker, cx: Context<'_>, request: ProduceRequest<'a>, out: &mut Vec<Effect<'a>>) {
+    let acks = request.acks;
+    let mut response = ProduceResponse::default();
+    let mut waits = Vec::new();
+    for (t, topic) in request.topic_data.into_iter().enumerate() {
+        let known = match cx.to.version {
+            ..=12 => broker.image.topic(&topic.name).map(|known| known.id).ok_or(ErrorCode::UnknownTopicOrPartition),
+            _ => broker.image.topic_by_id(topic.topic_id).map(|known| known.id).ok_or(ErrorCode::UnknownTopicId),
+        };
+        let mut partition_responses = Vec::with_capacity(topic.partition_data.len());
+        for (p, data) in topic.partition_data.into_iter().enumerate() {
+            let log = known.and_then(|id| broker.log_of(id, data.index).ok_or(ErrorCode::UnknownTopicOrPartition));
+            let result = match (log, acks) {
+                (_, ..=-2 | 2..) => Err(ErrorCode::InvalidRequiredAcks.into()),
+                (Err(code), _) => Err(code.into()),
+                (Ok(log), _) => append(broker, cx.now, log, acks, data.records, out),
+            };
+            let outcome = result.unwrap_or_else(|refused: Refused| Outcome {
+                response: PartitionProduceResponse {
+                    error_code: refused.code.code(),
+                    base_offset: -1,
+                    error_message: refused.message.map(Into::into),
+                    ..Default::default()
+                },
+                wait: None,
+            });
+            waits.extend(outcome.wait.map(|wait| (wait, (t, p))));
+            partition_responses.push(PartitionProduceResponse { index: data.index, ..outcome.response });
+        }
+        response.responses.push(TopicProduceResponse {
+            name: topic.name.into_owned().into(),
+            topic_id: topic.topic_id,
+            partition_responses,
+        });
+    }
+    match acks {
+        0 => answer_nobody(cx.to, &response, out),
+        _ if waits.is_empty() => broker.reply(cx.to, &response, out),
+        _ => park(broker, cx, acks, i64::from(request.timeout_ms.max(0)), response, waits, out),
+    }
+}
+
+/// acks=0: not a byte is answered. The only way to tell the client of an error is to close.
+fn answer_nobody(to: ReplyTo, response: &ProduceResponse<'_>, out: &mut Vec<Effect<'_>>) {
+    let parts = response.responses.iter().flat_map(|topic| topic.partition_responses.iter());
+    match parts.map(|part| part.error_code).find(|code| *code != 0) {
+        Some(code) => {
+            let reason = format!("produce with acks=0 failed: {}", ErrorCode::from_code(code));
+            out.push(Effect::Close { conn: to.conn, reason });
+        }
+        None => out.push(Effect::Reply { conn: to.conn, slot: to.slot, chunks: Vec::new(), throttle_ms: 0 }),
+    }
+}
+
+fn park(
+    broker: &mut Broker,
+    cx: Context<'_>,
+    acks: i16,
+    timeout_ms: Millis,
+    mut response: ProduceResponse<'static>,
+    waits: Vec<((LogId, Offset), (usize, usize))>,
+    out: &mut Vec<Effect<'_>>,
+) {
+    let to = cx.to;
+    let places: Vec<(usize, usize)> = waits.iter().map(|(_, place)| *place).collect();
+    let then = move |broker: &mut Broker, parts: Vec<Part>, out: &mut Vec<Effect<'_>>| {
+        for (part, (t, p)) in parts.into_iter().zip(places) {
+            let code = match part {
+                Part::Done => continue,
+                Part::Open => ErrorCode::RequestTimedOut,
+                Part::Failed(code) => code,
+            };
+            let answer = &mut response.responses[t].partition_responses[p];
+            answer.error_code = code.code();
+            answer.base_offset = -1;
+            answer.log_append_time_ms = -1;
+        }
+        broker.reply(to, &response, out);
+    };
+    let deadline = cx.now.saturating_add(timeout_ms);
+    let token = broker.park_all(vec![Part::Open; waits.len()], Some(deadline), Box::new(then));
+    for (index, ((log, until), _)) in waits.into_iter().enumerate() {
+        let Some(hosted) = broker.hosted_mut(log) else { continue };
+        let reached = match hosted.leader() {
+            Ok(leader) if acks == 1 => leader.appended(),
+            Ok(leader) => leader.high_watermark(),
+            Err(_) => continue,
+        };
+        if reached >= until {
+            broker.settle(token, index, Part::Done, out);
+        } else if acks == 1 {
+            hosted.until_appended.push_back((until, token, index));
+        } else {
+            hosted.until_committed.push_back((until, token, index));
+        }
+    }
+}
+
+/// Checks one partition's batch, gives it its offsets and asks for the append.
+fn append<'a>(
+    broker: &mut Broker,
+    now: Millis,
+    log: LogId,
+    acks: i16,
+    records: Option<Records<'a>>,
+    out: &mut Vec<Effect<'a>>,
+) -> Result<Outcome, Refused> {
+    let node_isr = 1; // this node alone
+    let hosted = broker.hosted_mut(log).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+    let settings = hosted.settings.clone();
+    let generation = hosted.generation;
+    let leader = hosted.leader_mut()?;
+    if acks == -1 && node_isr < 1.min(settings.min_insync_replicas) {
+        return Err(ErrorCode::NotEnoughReplicas.into());
+    }
+    let Some(Records::Bytes(bytes)) = records else {
+        return Err(Refused::new(ErrorCode::InvalidRecord, "no record batch for this partition"));
+    };
+    let header = batch::check_produced(&bytes).map_err(|e| Refused::new(e.code(), e.to_string()))?;
+    if header.is_transactional() {
+        return Err(Refused::new(ErrorCode::InvalidTxnState, "transactions are not served by this version of kq"));
+    }
+    let (bytes, header) = prepare(now, &settings, bytes, header)?;
+    if bytes.len() > settings.max_message_bytes as usize {
+        return Err(Refused::new(
+            ErrorCode::MessageTooLarge,
+            format!(
+                "the batch of {} bytes is larger than max.message.bytes = {}",
+                bytes.len(),
+                settings.max_message_bytes
+            ),
+        ));
+    }
+    let append_time = if settings.timestamp_type == TimestampType::LogAppendTime { now } else { -1 };
+    let (base, end, time) = match leader.accept(now, &header)? {
+        Accepted::Duplicate { base, end, timestamp } => (base, end, if append_time == -1 { -1 } else { timestamp }),
+        Accepted::Append { base, end, new_epoch } => {
+            let epoch = leader.epoch;
+            if new_epoch {
+                let epochs = leader.epochs().entries().to_vec();
+                out.push(Effect::SaveEpochs { log, generation, epochs });
+            }
+            out.push(Effect::Append { log, generation, base_offset: base, epoch, batch: bytes });
+            (base, end, append_time)
+        }
+    };
+    let response = PartitionProduceResponse {
+        base_offset: base,
+        log_append_time_ms: time,
+        log_start_offset: leader.start(),
+        ..Default::default()
+    };
+    Ok(Outcome { response, wait: (acks != 0).then_some((log, end)) })
+}
+
+/// What the topic's settings ask of a batch: keys, timestamps, compression.
+fn prepare<'a>(
+    now: Millis,
+    settings: &crate::config::TopicSettings,
+    mut bytes: Bytes<'a>,
+    mut header: BatchHeader,
+) -> Result<(Bytes<'a>, BatchHeader), Refused> {
+    let bad = |e: crate::record::RecordError| Refused::new(e.code(), e.to_string());
+    if settings.compact && records::any_without_key(&bytes, DECOMPRESSED_BYTES_MAX).map_err(bad)? {
+        return Err(Refused::new(ErrorCode::InvalidRecord, "a compacted topic takes no record without a key"));
+    }
+    let codec = header.codec().map_err(bad)?;
+    let wanted = match settings.compression {
+        CompressionType::Producer => None,
+        CompressionType::Uncompressed => Some((Codec::None, None)),
+        CompressionType::Gzip { level } => Some((Codec::Gzip, Some(level))),
+        CompressionType::Snappy => Some((Codec::Snappy, None)),
+        CompressionType::Lz4 { level } => Some((Codec::Lz4, Some(level))),
+        CompressionType::Zstd { level } => Some((Codec::Zstd, Some(level))),
+    };
+    if let Some((wanted, level)) = wanted.filter(|(wanted, _)| *wanted != codec) {
+        let again = records::recompress(&bytes, wanted, level, DECOMPRESSED_BYTES_MAX).map_err(bad)?;
+        header = BatchHeader::peek(&again).map_err(bad)?;
+        bytes = again.into();
+    }
+    match settings.timestamp_type {
+        TimestampType::CreateTime => {
+            let late = header.max_timestamp.saturating_sub(now);
+            let early = now.saturating_sub(header.base_timestamp);
+            if late > settings.message_timestamp_after_max_ms
+                || (header.base_timestamp >= 0 && early > settings.message_timestamp_before_max_ms)
+            {
+                return Err(Refused::new(
+                    ErrorCode::InvalidTimestamp,
+                    format!(
+                        "timestamps {} to {} are not within message.timestamp.before.max.ms = {} and \
+                         message.timestamp.after.max.ms = {} of the broker's clock",
+                        header.base_timestamp,
+                        header.max_timestamp,
+                        settings.message_timestamp_before_max_ms,
+                        settings.message_timestamp_after_max_ms
+                    ),
+                ));
+            }
+        }
+        TimestampType::LogAppendTime => batch::stamp_append_time(bytes.to_mut(), now),
+    }
+    Ok((bytes, header))
 }

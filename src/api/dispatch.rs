@@ -1,0 +1,105 @@
+//! From a frame to its handler: header, version, body. What cannot be answered closes the connection, as in Kafka.
+
+use super::*;
+use crate::broker::{Broker, ReplyTo};
+use crate::event::{Effect, Peer};
+use crate::types::{ConnId, Millis};
+use crate::wire::header::RequestHeader;
+use crate::wire::{Message, Reader, WireError};
+
+/// A request frame on its way in.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// The connection.
+    pub conn: ConnId,
+    /// The frame's place on it.
+    pub slot: u64,
+    /// The other end.
+    pub peer: &'a Peer,
+    /// Header and body.
+    pub bytes: &'a [u8],
+}
+
+/// What every handler is told besides the request.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The time.
+    pub now: Millis,
+    /// Whom to answer.
+    pub to: ReplyTo,
+    /// The other end.
+    pub peer: &'a Peer,
+}
+
+/// Decodes a frame and runs its handler.
+pub fn dispatch<'a>(broker: &mut Broker, now: Millis, frame: Frame<'a>, out: &mut Vec<Effect<'a>>) {
+    if let Err(reason) = try_dispatch(broker, now, frame, out) {
+        out.push(Effect::Close { conn: frame.conn, reason });
+    }
+}
+
+fn try_dispatch<'a>(
+    broker: &mut Broker,
+    now: Millis,
+    frame: Frame<'a>,
+    out: &mut Vec<Effect<'a>>,
+) -> Result<(), String> {
+    let bad = |e: WireError| format!("bad request header: {e}");
+    let (key, version, correlation_id) = RequestHeader::peek(frame.bytes).map_err(bad)?;
+    let Some(row) = find(key) else {
+        return Err(format!("API key {key} version {version} is not served"));
+    };
+    let mut to = ReplyTo { conn: frame.conn, slot: frame.slot, version, correlation_id };
+    if !row.serves(version) {
+        if key == api_versions::ApiVersions::KEY {
+            // KIP-511: the client learns the ranges from an answer that every client can read.
+            to.version = 0;
+            api_versions::refuse(broker, to, out);
+            return Ok(());
+        }
+        return Err(format!(
+            "{} version {version} is not served (versions {} to {} are)",
+            row.name, row.served.0, row.served.1
+        ));
+    }
+    let mut reader = Reader::new(frame.bytes);
+    RequestHeader::decode(&mut reader, version >= row.flexible_from).map_err(bad)?;
+    let body = &frame.bytes[reader.position()..];
+    let cx = Context { now, to, peer: frame.peer };
+    let bad = |e: WireError| format!("bad {} v{version} request: {e}", row.name);
+
+    macro_rules! handle {
+        ($($module:ident :: $api:ident),* $(,)?) => {
+            match key {
+                $(<$module::$api as Api>::KEY => {
+                    let request = <$module::$api as Api>::Request::<'a>::read(body, version).map_err(bad)?;
+                    $module::handle(broker, cx, request, out);
+                })*
+                _ => return Err(format!("{} has no handler", row.name)),
+            }
+        };
+    }
+    handle! {
+        produce::Produce,
+        fetch::Fetch,
+        list_offsets::ListOffsets,
+        metadata::Metadata,
+        find_coordinator::FindCoordinator,
+        api_versions::ApiVersions,
+        create_topics::CreateTopics,
+        delete_topics::DeleteTopics,
+        delete_records::DeleteRecords,
+        init_producer_id::InitProducerId,
+        offset_for_leader_epoch::OffsetForLeaderEpoch,
+        describe_configs::DescribeConfigs,
+        alter_configs::AlterConfigs,
+        describe_log_dirs::DescribeLogDirs,
+        create_partitions::CreatePartitions,
+        incremental_alter_configs::IncrementalAlterConfigs,
+        describe_cluster::DescribeCluster,
+        describe_producers::DescribeProducers,
+        list_config_resources::ListConfigResources,
+        describe_topic_partitions::DescribeTopicPartitions,
+    }
+    Ok(())
+}
