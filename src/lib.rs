@@ -15,12 +15,16 @@
 //! ```
 
 pub mod api;
+pub mod broker;
 pub mod client;
 pub mod config;
 pub mod error;
 pub mod event;
 pub mod log;
 pub mod meta;
+pub mod node;
+pub mod parked;
 pub mod record;
+pub mod replica;
 pub mod types;
 pub mod wire;

@@ -1,0 +1,85 @@
+//! The only door into the core: [`Node::step`] and [`Node::deadline`].
+
+use crate::api;
+use crate::broker::{Broker, Endpoint};
+use crate::config::BrokerSettings;
+use crate::event::{Effect, Input};
+use crate::types::{Millis, Uuid};
+use std::sync::Arc;
+
+/// What a node is born with.
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    /// Settings of the file and the command line.
+    pub settings: Arc<BrokerSettings>,
+    /// The cluster's id, from `meta.properties`.
+    pub cluster_id: Uuid,
+    /// What clients of each listener are told, by listener index: real ports, where 0 was asked for.
+    pub endpoints: Vec<Endpoint>,
+    /// Randomness for topic ids and session ids: 128 unpredictable bits, another one at every start.
+    pub seed: [u64; 2],
+}
+
+/// One node: a broker and its controller.
+#[derive(Debug)]
+pub struct Node {
+    broker: Broker,
+    stopping: bool,
+}
+
+impl Node {
+    /// A node that has not been started.
+    pub fn new(config: NodeConfig) -> Self {
+        let broker = Broker::new(config.settings, config.cluster_id, config.endpoints, config.seed);
+        Node { broker, stopping: false }
+    }
+
+    /// Asks for the logs. The node serves once all are open: see [`Node::is_ready`].
+    pub fn start(&mut self, out: &mut Vec<Effect<'_>>) {
+        self.broker.begin(out);
+    }
+
+    /// Whether clients may come.
+    pub fn is_ready(&self) -> bool {
+        self.broker.is_ready()
+    }
+
+    /// When [`Input::Tick`] is due, if nothing happens before.
+    pub fn deadline(&self) -> Option<Millis> {
+        self.broker.deadline()
+    }
+
+    /// How many requests wait, for the metrics.
+    pub fn parked(&self) -> usize {
+        self.broker.parked.len()
+    }
+
+    /// Takes one input; what is to be done about it is appended to `out`, in order.
+    pub fn step<'a>(&mut self, now: Millis, input: Input<'a>, out: &mut Vec<Effect<'a>>) {
+        let broker = &mut self.broker;
+        broker.now = now;
+        match input {
+            Input::Frame { conn, slot, peer, bytes } => {
+                let frame = api::Frame { conn, slot, peer, bytes };
+                api::dispatch(broker, now, frame, out);
+            }
+            Input::Disconnected { conn } => broker.sessions.disconnected(conn),
+            Input::Opened { log, result } => broker.opened(now, log, result, out),
+            Input::Appended { log, generation, result } => broker.appended(now, log, generation, result, out),
+            Input::Synced { log, generation, result } => broker.synced(now, log, generation, result, out),
+            Input::Answer { token, answer } => broker.answered(token, answer, out),
+            Input::Trimmed { log, generation, result } => broker.trimmed(log, generation, result, out),
+            Input::DirFailed { dir } => broker.dir_failed(dir, out),
+            Input::Tick => {}
+            Input::Stop => {
+                self.stopping = true;
+                broker.drain_fetches(out);
+            }
+        }
+        broker.tick(now, out);
+        if self.stopping && broker.parked.is_empty() {
+            self.stopping = false;
+            out.push(Effect::Stopped);
+        }
+    }
+}

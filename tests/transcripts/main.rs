@@ -1,0 +1,241 @@
+//! Stories told to one node: requests and storage's completions go in line by line, what the node does comes out.
+//!
+//! Storage is played by the story's teller, so that every completion comes exactly when the story says.
+
+mod teller;
+
+use expect_test::{Expect, expect};
+use teller::Teller;
+
+fn check(story: &str, expected: Expect) {
+    expected.assert_eq(&Teller::default().tell(story));
+}
+
+#[test]
+fn acks_all_waits_for_the_disk() {
+    check(
+        "create t; produce t acks=all; appended t; synced t",
+        expect![[r#"
+            > create t
+            append __cluster_metadata-0 at 0
+            sync __cluster_metadata-0
+            open t-0
+            reply 0: t ok
+            > produce t acks=all
+            epochs t-0 [(0, 0)]
+            append t-0 at 0
+            > appended t
+            sync t-0
+            > synced t
+            reply 1: t-0 at 0
+        "#]],
+    );
+}
+
+#[test]
+fn acks_one_waits_for_the_page_cache() {
+    check(
+        "create t; produce t acks=1; appended t; synced t",
+        expect![[r#"
+            > create t
+            append __cluster_metadata-0 at 0
+            sync __cluster_metadata-0
+            open t-0
+            reply 0: t ok
+            > produce t acks=1
+            epochs t-0 [(0, 0)]
+            append t-0 at 0
+            > appended t
+            sync t-0
+            reply 1: t-0 at 0
+            > synced t
+        "#]],
+    );
+}
+
+#[test]
+fn the_page_cache_promise_is_one_setting_away() {
+    check(
+        "create t flush.messages=9223372036854775807; produce t acks=all; appended t",
+        expect![[r#"
+            > create t flush.messages=9223372036854775807
+            append __cluster_metadata-0 at 0
+            sync __cluster_metadata-0
+            open t-0
+            reply 0: t ok
+            Configure { log: LogId(1), config: LogConfig { segment_bytes: 1073741824, segment_ms: 604800000, segment_jitter_ms: 0, segment_index_bytes: 10485760, index_interval_bytes: 4096, retention_ms: 604800000, retention_bytes: -1, delete: true, compact: false, min_compaction_lag_ms: 0, max_compaction_lag_ms: 9223372036854775807, delete_retention_ms: 86400000, min_cleanable_dirty_ratio: 0.5, file_delete_delay_ms: 60000, preallocate: false, producer_id_expiration_ms: 86400000, max_message_bytes: 1048588 } }
+            > produce t acks=all
+            epochs t-0 [(0, 0)]
+            append t-0 at 0
+            > appended t
+            reply 1: t-0 at 0
+        "#]],
+    );
+}
+
+#[test]
+fn a_duplicate_gets_the_first_answer_and_waits_for_the_same_disk() {
+    check(
+        "create t; produce t acks=all pid=7 seq=0; produce t acks=all pid=7 seq=0; appended t; synced t; \
+         produce t acks=all pid=7 seq=0; produce t acks=all pid=7 seq=5",
+        expect![[r#"
+            > create t
+            append __cluster_metadata-0 at 0
+            sync __cluster_metadata-0
+            open t-0
+            reply 0: t ok
+            > produce t acks=all pid=7 seq=0
+            epochs t-0 [(0, 0)]
+            append t-0 at 0
+            > produce t acks=all pid=7 seq=0
+            > appended t
+            sync t-0
+            > synced t
+            reply 1: t-0 at 0
+            reply 2: t-0 at 0
+            > produce t acks=all pid=7 seq=0
+            reply 3: t-0 at 0
+            > produce t acks=all pid=7 seq=5
+            reply 4: t-0 OUT_OF_ORDER_SEQUENCE_NUMBER (45)
+        "#]],
+    );
+}
+
+#[test]
+fn a_failed_append_voids_what_was_given_out_after_it() {
+    check(
+        "create t; produce t acks=all pid=7 seq=0; produce t acks=1; append-failed t; appended t; opened t end=0; \
+         produce t acks=1",
+        expect![[r#"
+            > create t
+            append __cluster_metadata-0 at 0
+            sync __cluster_metadata-0
+            open t-0
+            reply 0: t ok
+            > produce t acks=all pid=7 seq=0
+            epochs t-0 [(0, 0)]
+            append t-0 at 0
+            > produce t acks=1
+            append t-0 at 1
+            > append-failed t
+            Error: append to t-0 failed: no luck; opening the log anew
+            open t-0 anew
+            reply 2: t-0 KAFKA_STORAGE_ERROR (56)
+            reply 1: t-0 KAFKA_STORAGE_ERROR (56)
+            > appended t
+            > opened t end=0
+            > produce t acks=1
+            epochs t-0 [(0, 0)]
+            append t-0 at 0
+        "#]],
+    );
+}
+
+#[test]
+fn a_failed_sync_takes_the_partition_out_of_service() {
+    check(
+        "create t; produce t acks=all; appended t; sync-failed t; produce t acks=all; fetch t from=0",
+        expect![[r#"
+            > create t
+            append __cluster_metadata-0 at 0
+            sync __cluster_metadata-0
+            open t-0
+            reply 0: t ok
+            > produce t acks=all
+            epochs t-0 [(0, 0)]
+            append t-0 at 0
+            > appended t
+            sync t-0
+            > sync-failed t
+            Error: t-0 is offline: no luck
+            reply 1: t-0 KAFKA_STORAGE_ERROR (56)
+            > produce t acks=all
+            reply 2: t-0 KAFKA_STORAGE_ERROR (56)
+            > fetch t from=0
+            reply 3: fetched nothing, KAFKA_STORAGE_ERROR (56), high watermark -1
+        "#]],
+    );
+}
+
+#[test]
+fn a_fetch_waits_for_data_and_never_sees_what_is_not_synced() {
+    check(
+        "create t; fetch t from=0 wait=500; produce t acks=all; appended t; synced t; located t bytes=100",
+        expect![[r#"
+            > create t
+            append __cluster_metadata-0 at 0
+            sync __cluster_metadata-0
+            open t-0
+            reply 0: t ok
+            > fetch t from=0 wait=500
+            > produce t acks=all
+            epochs t-0 [(0, 0)]
+            append t-0 at 0
+            > appended t
+            sync t-0
+            > synced t
+            reply 2: t-0 at 0
+            ask where is t-0 from 0 below 1
+            > located t bytes=100
+            reply 1: fetched with 100 bytes of t-0
+        "#]],
+    );
+}
+
+#[test]
+fn a_fetch_gives_up_at_its_deadline() {
+    check(
+        "create t; fetch t from=0 wait=500; time 499; time 501",
+        expect![[r#"
+        > create t
+        append __cluster_metadata-0 at 0
+        sync __cluster_metadata-0
+        open t-0
+        reply 0: t ok
+        > fetch t from=0 wait=500
+        > time 499
+        > time 501
+        reply 1: fetched nothing, ok, high watermark 0
+    "#]],
+    );
+}
+
+#[test]
+fn a_fetch_below_the_start_or_above_the_end_is_out_of_range() {
+    check(
+        "create t; fetch t from=1",
+        expect![[r#"
+        > create t
+        append __cluster_metadata-0 at 0
+        sync __cluster_metadata-0
+        open t-0
+        reply 0: t ok
+        > fetch t from=1
+        reply 1: fetched nothing, OFFSET_OUT_OF_RANGE (1), high watermark -1
+    "#]],
+    );
+}
+
+#[test]
+fn a_deleted_topic_fails_who_waits_for_it() {
+    check(
+        "create t; produce t acks=all; delete t; appended t",
+        expect![[r#"
+        > create t
+        append __cluster_metadata-0 at 0
+        sync __cluster_metadata-0
+        open t-0
+        reply 0: t ok
+        > produce t acks=all
+        epochs t-0 [(0, 0)]
+        append t-0 at 0
+        > delete t
+        append __cluster_metadata-0 at 2
+        sync __cluster_metadata-0
+        reply 1: t-0 UNKNOWN_TOPIC_OR_PARTITION (3)
+        delete t-0
+        reply 2: deleted, ok
+        > appended t
+    "#]],
+    );
+}
