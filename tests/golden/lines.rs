@@ -1,0 +1,142 @@
+//! The golden lines, and the way of a line's bytes through our codec. Shared with `tests/fuzz`.
+
+use kq::api::{self, Api, Visitor};
+use kq::meta::record;
+use kq::wire::header::{RequestHeader, decode_response, encode_response};
+use kq::wire::{Message, Reader, WireError, Writer};
+use std::marker::PhantomData;
+
+/// What a line holds the bytes of.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Kind {
+    Request,
+    Response,
+    /// A record of the metadata log; the key is its type.
+    Record,
+    /// Key 0 is the header of a request, key 1 that of a response.
+    Header,
+}
+
+/// One message as Apache Kafka writes it.
+#[derive(Debug)]
+pub struct Line {
+    pub key: i16,
+    pub version: i16,
+    pub kind: Kind,
+    /// How the message was filled.
+    pub instance: &'static str,
+    pub bytes: Vec<u8>,
+}
+
+/// All of `messages.txt`.
+pub fn lines() -> Vec<Line> {
+    include_str!("messages.txt")
+        .lines()
+        .map(|text| parse(text).unwrap_or_else(|| panic!("not a line: {text}")))
+        .collect()
+}
+
+fn parse(text: &'static str) -> Option<Line> {
+    let parts: Vec<&str> = text.split(' ').collect();
+    let &[key, version, kind, instance, hex] = parts.as_slice() else { return None };
+    let kind = match kind {
+        "request" => Kind::Request,
+        "response" => Kind::Response,
+        "record" => Kind::Record,
+        "header" => Kind::Header,
+        _ => return None,
+    };
+    let hex = if hex == "-" { "" } else { hex };
+    let bytes = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok());
+    Some(Line {
+        key: key.parse().ok()?,
+        version: version.parse().ok()?,
+        kind,
+        instance,
+        bytes: bytes.collect::<Option<_>>()?,
+    })
+}
+
+/// Something to do with one message type, whichever it is.
+pub trait Job<'a> {
+    type Output;
+    fn run<M: Message<'a>>(self) -> Self::Output;
+}
+
+/// Does `job` with the message type of a kind (but a header) and key; `None` when there is none.
+pub fn with_type<'a, J: Job<'a>>(kind: Kind, key: i16, job: J) -> Option<J::Output> {
+    struct Request<'a, J>(J, PhantomData<&'a ()>);
+    impl<'a, J: Job<'a>> Visitor for Request<'a, J> {
+        type Output = J::Output;
+        fn visit<A: Api>(self) -> J::Output {
+            self.0.run::<A::Request<'a>>()
+        }
+    }
+    struct Response<'a, J>(J, PhantomData<&'a ()>);
+    impl<'a, J: Job<'a>> Visitor for Response<'a, J> {
+        type Output = J::Output;
+        fn visit<A: Api>(self) -> J::Output {
+            self.0.run::<A::Response<'a>>()
+        }
+    }
+    match kind {
+        Kind::Request => api::visit(key, Request(job, PhantomData)),
+        Kind::Response => api::visit(key, Response(job, PhantomData)),
+        Kind::Record => with_record(key, job),
+        Kind::Header => None,
+    }
+}
+
+macro_rules! records {
+    ($($record:ident $(<$lt:lifetime>)?),* $(,)?) => {
+        /// The keys of the records that are declared.
+        pub const RECORDS: &[i16] = &[$(<record::$record as Message<'static>>::KEY),*];
+
+        fn with_record<'a, J: Job<'a>>(key: i16, job: J) -> Option<J::Output> {
+            match key {
+                $(<record::$record as Message<'static>>::KEY => Some(job.run::<record::$record $(<$lt>)?>()),)*
+                _ => None,
+            }
+        }
+    };
+}
+
+records! {
+    TopicRecord<'a>,
+    PartitionRecord,
+    ConfigRecord<'a>,
+    PartitionChangeRecord,
+    RemoveTopicRecord,
+    FeatureLevelRecord<'a>,
+    ProducerIdsRecord,
+    NoOpRecord,
+    RegisterBrokerRecord<'a>,
+}
+
+/// Reads `bytes` as that message and writes what was read; `None` for a message that we do not have.
+pub fn recode(kind: Kind, key: i16, version: i16, bytes: &[u8]) -> Option<Result<Vec<u8>, WireError>> {
+    struct Recode<'a>(&'a [u8], i16);
+    impl<'a> Job<'a> for Recode<'a> {
+        type Output = Result<Vec<u8>, WireError>;
+        fn run<M: Message<'a>>(self) -> Self::Output {
+            let mut writer = Writer::new();
+            M::read(self.0, self.1)?.write(&mut writer, self.1);
+            Ok(writer.into_bytes())
+        }
+    }
+    match kind {
+        Kind::Header => recode_header(key, version, bytes),
+        _ => with_type(kind, key, Recode(bytes, version)),
+    }
+}
+
+fn recode_header(key: i16, version: i16, bytes: &[u8]) -> Option<Result<Vec<u8>, WireError>> {
+    let mut reader = Reader::new(bytes);
+    let mut writer = Writer::new();
+    let read = match key {
+        0 => RequestHeader::decode(&mut reader, version >= 2).map(|header| header.encode(&mut writer, version >= 2)),
+        1 => decode_response(&mut reader, 0, version >= 1).map(|id| encode_response(&mut writer, 0, id, version >= 1)),
+        _ => return None,
+    };
+    Some(read.and_then(|()| reader.finish()).map(|()| writer.into_bytes()))
+}

@@ -1,0 +1,62 @@
+//! `messages.txt` and `schema.txt` are made by Apache Kafka's own classes; with its jars at hand they are made again.
+
+use crate::lines::{Job, Kind, RECORDS, with_type};
+use kq::api::TABLE;
+use kq::wire::Message;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What to do when the files do not match.
+pub const HINT: &str = "run: UPDATE_EXPECT=1 KAFKA_JARS=<folder of Apache Kafka's jars> cargo test --test golden";
+
+struct Name;
+
+impl<'a> Job<'a> for Name {
+    type Output = &'static str;
+    fn run<M: Message<'a>>(self) -> &'static str {
+        M::NAME
+    }
+}
+
+/// What `Golden.java` shall print: `kind:key:Name:first:last`.
+fn wanted() -> Vec<String> {
+    let mut wanted = vec!["header:0:RequestHeader:1:2".to_owned(), "header:1:ResponseHeader:0:1".to_owned()];
+    for row in TABLE {
+        let (first, last) = row.served;
+        wanted.push(format!("request:{}:{}Request:{first}:{last}", row.key, row.name));
+        wanted.push(format!("response:{}:{}Response:{first}:{last}", row.key, row.name));
+    }
+    for key in RECORDS {
+        let name = with_type(Kind::Record, *key, Name).expect("it is in the list");
+        wanted.push(format!("record:{key}:{name}:0:{}", i16::MAX));
+    }
+    wanted
+}
+
+#[test]
+fn the_committed_files_are_what_kafka_says() {
+    let Some(jars) = std::env::var_os("KAFKA_JARS") else {
+        eprintln!("KAFKA_JARS is not set: the committed files are taken as they are");
+        return;
+    };
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let made = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("golden");
+    std::fs::create_dir_all(&made).expect("the folder for made files");
+    let output = Command::new("java")
+        .arg("-cp")
+        .arg(PathBuf::from(jars).join("*"))
+        .arg(here.join("Golden.java"))
+        .arg(&made)
+        .args(wanted())
+        .output()
+        .expect("java must be installed where KAFKA_JARS is set");
+    assert!(output.status.success(), "Golden.java failed:\n{}", String::from_utf8_lossy(&output.stderr));
+    for name in ["messages.txt", "schema.txt"] {
+        let fresh = std::fs::read(made.join(name)).expect("Golden.java wrote it");
+        if std::env::var_os("UPDATE_EXPECT").is_some() {
+            std::fs::write(here.join(name), &fresh).expect("the committed file can be written");
+        }
+        let kept = std::fs::read(here.join(name)).expect("the committed file is there");
+        assert!(kept == fresh, "tests/golden/{name} is stale; {HINT}");
+    }
+}
