@@ -1,7 +1,7 @@
-//! ListOffsets (2), v1–v11. Finds offsets by time, or by a mark: latest -1, earliest -2, largest timestamp -3 (KIP-734).
+//! ListOffsets (2), v1–v11. Finds offsets by time or by a mark.
 //!
-//! Fenced by leader epoch since 4 (KIP-320).
-//! The marks for tiered storage are -4 (KIP-405), -5 (KIP-1005) and -6 (KIP-1023).
+//! The marks are -1 latest, -2 earliest, and since 7 -3 for the largest timestamp (KIP-734); those of tiered storage
+//! are -4 (KIP-405), -5 (KIP-1005) and -6 (KIP-1023). Fenced by leader epoch since 4 (KIP-320).
 
 use super::{Api, Context};
 use crate::broker::{Broker, ReplyTo};

@@ -1,6 +1,6 @@
-//! OffsetForLeaderEpoch (23), v2–v4. Says where a leader epoch ended, so that clients and followers notice truncation (KIP-101, KIP-320).
+//! OffsetForLeaderEpoch (23), v2–v4. Says where a leader epoch ended.
 //!
-//! Since 3 a follower names itself.
+//! Clients and followers notice truncation by it (KIP-101, KIP-320). Since 3 a follower names itself.
 
 use super::{Api, Context};
 use crate::broker::Broker;

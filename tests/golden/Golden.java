@@ -71,7 +71,8 @@ public final class Golden {
         int[] valid = range(spec.get("validVersions").asText());
         schema.append(kind).append(' ').append(spec.path("apiKey").asText(key)).append(' ').append(name);
         schema.append(" versions ").append(text(spec.get("validVersions").asText()));
-        schema.append(" flexible ").append(text(spec.get("flexibleVersions").asText())).append('\n');
+        schema.append(" flexible ").append(text(spec.get("flexibleVersions").asText()));
+        schema.append(spec.path("latestVersionUnstable").asBoolean() ? " latest unstable\n" : "\n");
         facts(spec.get("fields"), 1);
         for (int version = Math.max(first, valid[0]); version <= Math.min(last, valid[1]); version++) {
             line(key, version, "default", (Message) data.getDeclaredConstructor().newInstance());

@@ -38,6 +38,9 @@ fn every_key_and_version_has_lines() {
             }
         }
     }
+    for (key, version) in [(0, 1), (0, 2), (1, 0), (1, 1)] {
+        assert!(have.contains(&(Kind::Header, key, version)), "no line for header {key} v{version}; {}", stale::HINT);
+    }
     for key in RECORDS {
         assert!(have.contains(&(Kind::Record, *key, 0)), "no line for record {key}; {}", stale::HINT);
     }

@@ -5,6 +5,8 @@ use kq::api::TABLE;
 use kq::wire::{FieldInfo, Message, StructInfo};
 
 const KAFKAS: &str = include_str!("schema.txt");
+/// What ends the title of a message whose last version Kafka has declared and does not serve.
+const UNSTABLE: &str = " latest unstable";
 
 /// Writes a declaration in the form of `schema.txt`.
 pub struct Describe(pub Kind);
@@ -139,7 +141,7 @@ fn every_declaration_is_kafkas() {
         };
         let title = ours.lines().next().unwrap_or_default();
         for (at, line) in ours.lines().enumerate() {
-            let want = kafka.lines().nth(at).unwrap_or("(nothing)");
+            let want = kafka.lines().nth(at).unwrap_or("(nothing)").trim_end_matches(UNSTABLE);
             if line != want {
                 wrong += &format!("{title}\n  declared: {}\n  Kafka's:  {}\n", line.trim(), want.trim());
                 break;
@@ -150,6 +152,20 @@ fn every_declaration_is_kafkas() {
         }
     }
     assert!(wrong.is_empty(), "declarations in src/api and src/meta/record.rs that are not Kafka's:\n{wrong}");
+}
+
+#[test]
+fn every_version_that_kafka_serves_is_served() {
+    for row in TABLE {
+        let title = format!("request {} {}Request versions ", row.key, row.name);
+        let theirs = KAFKAS.lines().find_map(|line| line.strip_prefix(&title)).expect("schema.txt has every key");
+        let range = theirs.split(' ').next().unwrap_or_default();
+        let (first, last) = range.split_once('-').expect("two ends");
+        let unstable = i16::from(theirs.ends_with(UNSTABLE));
+        let (first, last) =
+            (first.parse::<i16>().expect("a number"), last.parse::<i16>().expect("a number") - unstable);
+        assert_eq!(row.served, (first, last), "{}: the versions served are not those of Apache Kafka", row.name);
+    }
 }
 
 #[test]
