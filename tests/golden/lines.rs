@@ -107,10 +107,7 @@ records! {
     ConfigRecord<'a>,
     PartitionChangeRecord,
     RemoveTopicRecord,
-    FeatureLevelRecord<'a>,
     ProducerIdsRecord,
-    NoOpRecord,
-    RegisterBrokerRecord<'a>,
 }
 
 /// Reads `bytes` as that message and writes what was read; `None` for a message that we do not have.

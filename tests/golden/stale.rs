@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What to do when the files do not match.
-pub const HINT: &str = "run: UPDATE_EXPECT=1 KAFKA_JARS=<folder of Apache Kafka's jars> cargo test --test golden";
+pub const HINT: &str = "run: UPDATE_EXPECT=1 KQ_KAFKA_LIB=<folder of Apache Kafka's jars> cargo test --test golden";
 
 struct Name;
 
@@ -35,8 +35,8 @@ fn wanted() -> Vec<String> {
 
 #[test]
 fn the_committed_files_are_what_kafka_says() {
-    let Some(jars) = std::env::var_os("KAFKA_JARS") else {
-        eprintln!("KAFKA_JARS is not set: the committed files are taken as they are");
+    let Some(jars) = std::env::var_os("KQ_KAFKA_LIB") else {
+        eprintln!("KQ_KAFKA_LIB is not set: the committed files are taken as they are");
         return;
     };
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
@@ -49,7 +49,7 @@ fn the_committed_files_are_what_kafka_says() {
         .arg(&made)
         .args(wanted())
         .output()
-        .expect("java must be installed where KAFKA_JARS is set");
+        .expect("java must be installed where KQ_KAFKA_LIB is set");
     assert!(output.status.success(), "Golden.java failed:\n{}", String::from_utf8_lossy(&output.stderr));
     for name in ["messages.txt", "schema.txt"] {
         let fresh = std::fs::read(made.join(name)).expect("Golden.java wrote it");
