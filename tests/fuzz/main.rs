@@ -1,6 +1,7 @@
 //! Hostile bytes through the codec: nothing panics, nothing takes more memory than the frame earns, and what can be read
 //! is written to bytes that read the same again.
 
+mod batches;
 mod counting;
 mod damage;
 #[path = "../golden/lines.rs"]

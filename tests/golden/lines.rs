@@ -46,15 +46,13 @@ fn parse(text: &'static str) -> Option<Line> {
         "header" => Kind::Header,
         _ => return None,
     };
-    let hex = if hex == "-" { "" } else { hex };
-    let bytes = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok());
-    Some(Line {
-        key: key.parse().ok()?,
-        version: version.parse().ok()?,
-        kind,
-        instance,
-        bytes: bytes.collect::<Option<_>>()?,
-    })
+    let bytes = unhex(if hex == "-" { "" } else { hex })?;
+    Some(Line { key: key.parse().ok()?, version: version.parse().ok()?, kind, instance, bytes })
+}
+
+/// Bytes from their hex digits.
+pub fn unhex(hex: &str) -> Option<Vec<u8>> {
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok()).collect()
 }
 
 /// Something to do with one message type, whichever it is.

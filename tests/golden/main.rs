@@ -4,6 +4,7 @@
 mod damage;
 mod differential;
 mod lines;
+mod records;
 mod schema;
 mod stale;
 

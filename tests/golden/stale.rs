@@ -4,7 +4,7 @@ use crate::lines::{Job, Kind, RECORDS, with_type};
 use kq::api::TABLE;
 use kq::wire::Message;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 /// What to do when the files do not match.
 pub const HINT: &str = "run: UPDATE_EXPECT=1 KQ_KAFKA_LIB=<folder of Apache Kafka's jars> cargo test --test golden";
@@ -33,30 +33,39 @@ fn wanted() -> Vec<String> {
     wanted
 }
 
-#[test]
-fn the_committed_files_are_what_kafka_says() {
+/// `java` with Kafka's jars and a program of this folder; `None` (and a word about it) where there are no jars.
+pub fn kafka(program: &str) -> Option<Command> {
     let Some(jars) = std::env::var_os("KQ_KAFKA_LIB") else {
         eprintln!("KQ_KAFKA_LIB is not set: the committed files are taken as they are");
-        return;
+        return None;
     };
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut java = Command::new("java");
+    java.arg("-cp").arg(PathBuf::from(jars).join("*")).arg(here().join(program));
+    Some(java)
+}
+
+/// What a program printed.
+pub fn golden_java(output: Output) -> String {
+    assert!(output.status.success(), "java failed:\n{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("it prints text")
+}
+
+fn here() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+#[test]
+fn the_committed_files_are_what_kafka_says() {
+    let Some(mut java) = kafka("Golden.java") else { return };
     let made = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("golden");
     std::fs::create_dir_all(&made).expect("the folder for made files");
-    let output = Command::new("java")
-        .arg("-cp")
-        .arg(PathBuf::from(jars).join("*"))
-        .arg(here.join("Golden.java"))
-        .arg(&made)
-        .args(wanted())
-        .output()
-        .expect("java must be installed where KQ_KAFKA_LIB is set");
-    assert!(output.status.success(), "Golden.java failed:\n{}", String::from_utf8_lossy(&output.stderr));
+    golden_java(java.arg(&made).args(wanted()).output().expect("java must be installed where KQ_KAFKA_LIB is set"));
     for name in ["messages.txt", "schema.txt"] {
         let fresh = std::fs::read(made.join(name)).expect("Golden.java wrote it");
         if std::env::var_os("UPDATE_EXPECT").is_some() {
-            std::fs::write(here.join(name), &fresh).expect("the committed file can be written");
+            std::fs::write(here().join(name), &fresh).expect("the committed file can be written");
         }
-        let kept = std::fs::read(here.join(name)).expect("the committed file is there");
+        let kept = std::fs::read(here().join(name)).expect("the committed file is there");
         assert!(kept == fresh, "tests/golden/{name} is stale; {HINT}");
     }
 }
