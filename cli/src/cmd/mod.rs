@@ -4,13 +4,15 @@
 //! To add a command: a file with those two, a line in the enum below (or in its noun's `Verb`), a line in the match that
 //! runs it, and a line in `CONTENTS`, which a test holds against the enum.
 
+mod console;
+mod console_consumer;
 mod topic;
 
 use crate::args::ConnectArgs;
 use crate::failure::Failure;
 use crate::kafka::{KNOWN, Kafka, Settings};
 use crate::profile::Profiles;
-use crate::ui::{Settings as UiSettings, Ui};
+use crate::ui::{Format, Settings as UiSettings, Ui};
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -19,6 +21,7 @@ use std::time::Duration;
 const CONTENTS: &str = "\
 Topics and records
   topic             create, list, describe, alter, delete, trim, offsets
+  console-consumer  read records: `kq console-consumer -t orders --from-beginning`
 
 Every command explains itself: `kq topic create --help`. Addresses come from -b, KQ_BOOTSTRAP_SERVER, or a profile.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check failed, 10 unhealthy, 124 timed out, 130 interrupted.";
@@ -48,6 +51,8 @@ enum Command {
         #[command(subcommand)]
         verb: topic::Verb,
     },
+    #[command(alias = "consume")]
+    ConsoleConsumer(Box<console_consumer::ConsumerArgs>),
 }
 
 impl Cli {
@@ -56,6 +61,9 @@ impl Cli {
         let ctx = &Ctx;
         match self.command {
             Command::Topic { verb } => verb.run(ctx),
+            Command::ConsoleConsumer(args) => perform("console-consumer", args.story.settings(Format::Table), |ui| {
+                console_consumer::run(ui, ctx, &args)
+            }),
         }
     }
 }
