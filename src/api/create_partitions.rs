@@ -7,7 +7,7 @@ use crate::broker::Broker;
 use crate::error::ErrorCode;
 use crate::event::Effect;
 use crate::message;
-use crate::meta::{Command, DryRun, Refusal, Reply};
+use crate::meta::{Command, DryRun, MorePartitions, Refusal, Reply};
 use crate::wire::Str;
 
 /// CreatePartitions's place in the table.
@@ -62,10 +62,10 @@ pub(super) fn handle(
         .into_iter()
         .map(|topic| {
             let assignments = topic.assignments.map(|all| all.into_iter().map(|a| a.broker_ids).collect());
-            (topic.name.into_owned(), topic.count, assignments)
+            MorePartitions { topic: topic.name.into_owned(), total: topic.count, assignments }
         })
         .collect();
-    let names: Vec<String> = topics.iter().map(|(name, _, _)| name.clone()).collect();
+    let names: Vec<String> = topics.iter().map(|more| more.topic.clone()).collect();
     let to = cx.to;
     let then = move |broker: &mut Broker, reply: Option<Reply>, out: &mut Vec<Effect<'_>>| {
         let results = match reply {

@@ -9,7 +9,7 @@ use crate::config::{Op, TopicSettings, apply_op, describe_broker, describe_topic
 use crate::error::ErrorCode;
 use crate::event::Effect;
 use crate::message;
-use crate::meta::{Command, DryRun, Overrides, Refusal, Reply, ResourceType};
+use crate::meta::{Command, ConfigChange, DryRun, Overrides, Refusal, Reply, ResourceType};
 use crate::parked::Then;
 use crate::wire::Str;
 
@@ -140,9 +140,9 @@ pub(super) fn alter(
         seen.push(place);
         results.push((
             change,
-            result.map(|(resource, name, values)| {
-                if !values.is_empty() {
-                    records.push((resource, name, values));
+            result.map(|change| {
+                if !change.values.is_empty() {
+                    records.push(change);
                 }
             }),
         ));
@@ -161,10 +161,8 @@ pub(super) fn alter(
     broker.command(cx.now, Command::SetConfigs(records), Box::new(done), out);
 }
 
-type Checked = (ResourceType, String, Vec<(String, Option<String>)>);
-
 /// The settings that would change, with their new values.
-fn check(broker: &Broker, change: &Change) -> Result<Checked, Refusal> {
+fn check(broker: &Broker, change: &Change) -> Result<ConfigChange, Refusal> {
     let invalid = |message: String| Refusal::new(ErrorCode::InvalidConfig, message);
     let kind = ResourceType::from_code(change.kind).ok_or_else(|| {
         Refusal::new(ErrorCode::InvalidRequest, format!("kq has no configuration of resource type {}", change.kind))
@@ -217,5 +215,5 @@ fn check(broker: &Broker, change: &Change) -> Result<Checked, Refusal> {
     let set = after.iter().filter(|(name, value)| before.get(*name) != Some(*value));
     let set = set.map(|(name, value)| (name.clone(), Some(value.clone())));
     let gone = before.keys().filter(|name| !after.contains_key(*name)).map(|name| (name.clone(), None));
-    Ok((kind, change.name.clone(), set.chain(gone).collect()))
+    Ok(ConfigChange { resource: kind, name: change.name.clone(), values: set.chain(gone).collect() })
 }

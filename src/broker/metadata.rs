@@ -81,7 +81,7 @@ impl Broker {
     pub(super) fn pump_controller(&mut self, now: Millis, out: &mut Vec<Effect<'_>>) {
         while let Some((base_offset, records)) = self.controller.take_batch() {
             if records.is_empty() {
-                self.publish_committed(now, out);
+                self.publish_committed(out);
                 continue;
             }
             let batch = Cow::Owned(meta::record::encode_batch(now, records));
@@ -108,7 +108,7 @@ impl Broker {
         match result {
             Ok(end) => {
                 self.meta.synced = self.meta.synced.max(end.min(self.meta.appended));
-                self.publish_committed(now, out);
+                self.publish_committed(out);
                 self.pump_controller(now, out);
             }
             Err(fault) => self.metadata_failed(fault, out),
@@ -128,24 +128,18 @@ impl Broker {
         }
     }
 
-    fn publish_committed(&mut self, now: Millis, out: &mut Vec<Effect<'_>>) {
+    fn publish_committed(&mut self, out: &mut Vec<Effect<'_>>) {
         let Some((records, replies)) = self.controller.committed(self.meta.synced) else { return };
         let mut opening = Vec::new();
         for record in &records {
             opening.extend(self.publish(record, out));
         }
         self.apply_configs(&records, out);
-        self.answer_when_open(now, opening, replies, out);
+        self.answer_when_open(opening, replies, out);
     }
 
     /// Replies wait for the logs that their records call for, so that a created topic can be written at once.
-    fn answer_when_open(
-        &mut self,
-        _now: Millis,
-        opening: Vec<LogId>,
-        replies: Vec<(Token, Reply)>,
-        out: &mut Vec<Effect<'_>>,
-    ) {
+    fn answer_when_open(&mut self, opening: Vec<LogId>, replies: Vec<(Token, Reply)>, out: &mut Vec<Effect<'_>>) {
         if opening.is_empty() {
             return self.answer_commands(replies, out);
         }

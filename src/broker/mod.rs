@@ -213,7 +213,7 @@ impl Broker {
             return then(self, None, out);
         }
         let token = self.parked.put(Waiting::Meta(then), None);
-        self.controller.submit(now, token, command);
+        self.controller.submit(token, command);
         self.pump_controller(now, out);
     }
 
@@ -282,11 +282,8 @@ impl Broker {
             out.push(Effect::SaveProducers { log, generation, offset, bytes });
         }
         let moved = leader.appended_to(now, done.end);
-        if let Some(at) = leader.flush_deadline() {
-            if at < Millis::MAX {
-                self.flush_watch.insert((at, log));
-            }
-        }
+        let flush_at = leader.flush_deadline().filter(|at| *at < Millis::MAX);
+        self.flush_watch.extend(flush_at.map(|at| (at, log)));
         self.wake(log, moved, out);
     }
 

@@ -8,7 +8,7 @@ use super::image::{Image, Overrides, ResourceType};
 use super::record::Record;
 use crate::config::{BrokerSettings, TopicSettings};
 use crate::error::ErrorCode;
-use crate::types::{Millis, NodeId, Offset, Partition, ProducerId, TopicId};
+use crate::types::{NodeId, Offset, Partition, ProducerId, TopicId};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -34,6 +34,31 @@ pub struct NewTopic {
     pub configs: Vec<(String, Option<String>)>,
 }
 
+/// Partitions to add to a topic.
+#[derive(Clone, Debug, Default)]
+pub struct MorePartitions {
+    /// The topic.
+    pub topic: String,
+    /// How many it shall have in all.
+    pub total: i32,
+    /// Which brokers hold the new ones, where the caller says so.
+    pub assignments: Option<Vec<Vec<NodeId>>>,
+}
+
+/// Overrides of one resource to set (`Some`) and to remove (`None`).
+#[derive(Clone, Debug)]
+pub struct ConfigChange {
+    /// What it is.
+    pub resource: ResourceType,
+    /// Its name.
+    pub name: String,
+    /// Names and values.
+    pub values: Vec<(String, Option<String>)>,
+}
+
+/// What is decided for good: records to publish, and replies by their commands' tokens.
+pub type Committed = (Vec<Record>, Vec<(u64, Reply)>);
+
 /// Something the controller is asked to do.
 #[derive(Clone, Debug)]
 pub enum Command {
@@ -46,15 +71,15 @@ pub enum Command {
     },
     /// Delete topics by id.
     DeleteTopics(Vec<TopicId>),
-    /// Add partitions: name, new total, and where they go.
+    /// Add partitions.
     CreatePartitions {
-        /// Name, new total, assignment of the new ones.
-        topics: Vec<(String, i32, Option<Vec<Vec<NodeId>>>)>,
+        /// Which.
+        topics: Vec<MorePartitions>,
         /// Decide and answer, but change nothing.
         dry_run: DryRun,
     },
     /// Set (`Some`) and remove (`None`) overrides; checked by the caller.
-    SetConfigs(Vec<(ResourceType, String, Vec<(String, Option<String>)>)>),
+    SetConfigs(Vec<ConfigChange>),
     /// A block of producer ids.
     AllocateProducerIds,
     /// New leader epochs for the partitions that this node leads: after a stop that was not clean.
@@ -165,8 +190,8 @@ impl Controller {
     }
 
     /// Decides a command; its reply comes out of [`Controller::committed`] under `token` when its records are durable.
-    pub fn submit(&mut self, now: Millis, token: u64, command: Command) {
-        let (records, reply) = self.decide(now, command);
+    pub fn submit(&mut self, token: u64, command: Command) {
+        let (records, reply) = self.decide(command);
         for record in &records {
             self.state.replay(record);
         }
@@ -189,19 +214,19 @@ impl Controller {
     }
 
     /// The log is on disk below `end`: what is thereby decided for good.
-    pub fn committed(&mut self, end: Offset) -> Option<(Vec<Record>, Vec<(u64, Reply)>)> {
+    pub fn committed(&mut self, end: Offset) -> Option<Committed> {
         let flight = self.flight.take_if(|flight| flight.end <= end)?;
         Some((flight.records, flight.replies))
     }
 
-    fn decide(&mut self, now: Millis, command: Command) -> (Vec<Record>, Reply) {
+    fn decide(&mut self, command: Command) -> (Vec<Record>, Reply) {
         match command {
             Command::CreateTopics { topics, dry_run } => self.decide_create(topics, dry_run),
             Command::DeleteTopics(ids) => self.decide_delete(ids),
             Command::CreatePartitions { topics, dry_run } => self.decide_partitions(topics, dry_run),
             Command::SetConfigs(changes) => {
                 let mut records = Vec::new();
-                for (resource, name, values) in changes {
+                for ConfigChange { resource, name, values } in changes {
                     records.extend(values.into_iter().map(|(key, value)| Record::config(resource, &name, key, value)));
                 }
                 (records, Reply::Done)
@@ -212,7 +237,6 @@ impl Controller {
                 (vec![record], Reply::ProducerIds(first))
             }
             Command::BumpLeaderEpochs(partitions) => {
-                let _ = now;
                 let records = partitions.into_iter().map(|(id, p)| Record::new_leader(id, p, self.node)).collect();
                 (records, Reply::Done)
             }
@@ -360,16 +384,12 @@ impl Controller {
         (records, Reply::Deleted(results))
     }
 
-    #[allow(clippy::type_complexity)] // the command's own shape
-    fn decide_partitions(
-        &self,
-        topics: Vec<(String, i32, Option<Vec<Vec<NodeId>>>)>,
-        dry_run: DryRun,
-    ) -> (Vec<Record>, Reply) {
+    fn decide_partitions(&self, topics: Vec<MorePartitions>, dry_run: DryRun) -> (Vec<Record>, Reply) {
         let mut records = Vec::new();
         let mut results = Vec::new();
-        for (name, total, assignments) in topics {
-            let result = self.decide_more_partitions(&name, total, assignments, &mut records);
+        for more in topics {
+            let name = more.topic.clone();
+            let result = self.decide_more_partitions(more, &mut records);
             results.push((name, result));
         }
         if dry_run == DryRun::Yes {
@@ -378,14 +398,9 @@ impl Controller {
         (records, Reply::Partitions(results))
     }
 
-    fn decide_more_partitions(
-        &self,
-        name: &str,
-        total: i32,
-        assignments: Option<Vec<Vec<NodeId>>>,
-        records: &mut Vec<Record>,
-    ) -> Result<(), Refusal> {
-        let topic = self.state.topic(name).ok_or_else(|| {
+    fn decide_more_partitions(&self, more: MorePartitions, records: &mut Vec<Record>) -> Result<(), Refusal> {
+        let MorePartitions { topic: name, total, assignments } = more;
+        let topic = self.state.topic(&name).ok_or_else(|| {
             Refusal::new(ErrorCode::UnknownTopicOrPartition, "This server does not host this topic-partition.")
         })?;
         let have = topic.partitions.len() as i32;

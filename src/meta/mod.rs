@@ -5,8 +5,8 @@ mod image;
 pub mod record;
 
 pub use controller::{
-    Command, Controller, Created, DryRun, NewTopic, PRODUCER_ID_BLOCK, Refusal, Reply, TOPIC_NAME_BYTES_MAX,
-    TOPIC_PARTITIONS_MAX, abandoned, check_topic_name,
+    Command, Committed, ConfigChange, Controller, Created, DryRun, MorePartitions, NewTopic, PRODUCER_ID_BLOCK,
+    Refusal, Reply, TOPIC_NAME_BYTES_MAX, TOPIC_PARTITIONS_MAX, abandoned, check_topic_name,
 };
 pub use image::{Image, Overrides, PartitionImage, ResourceType, TopicImage};
 
@@ -15,3 +15,6 @@ pub const METADATA_TOPIC: &str = "__cluster_metadata";
 
 /// "The leader stays" in a change record.
 pub const LEADER_UNCHANGED: i32 = -2;
+
+#[cfg(test)]
+mod tests;

@@ -247,3 +247,67 @@ impl Leader {
         Moved { high_watermark: self.high_watermark > before, sync: false }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::builder::Builder;
+    use crate::record::compress::Codec;
+
+    fn leader(durability: Durability) -> Leader {
+        Leader::new(LogId(1), 1, 0, Opened::default(), durability)
+    }
+
+    fn batch(records: usize) -> BatchHeader {
+        let mut builder = Builder::new(Codec::None, None);
+        (0..records).for_each(|_| builder.push(0, None, Some(b"v"), &[]));
+        BatchHeader::peek(&builder.finish()).expect("a batch")
+    }
+
+    #[test]
+    fn the_high_watermark_follows_the_disk() {
+        let mut leader = leader(Durability::Disk);
+        leader.accept(0, &batch(3)).expect("accepted");
+        assert_eq!(leader.appended_to(0, 3), Moved { high_watermark: false, sync: true });
+        leader.accept(0, &batch(2)).expect("accepted");
+        assert_eq!(leader.appended_to(0, 5), Moved { high_watermark: false, sync: false }, "one sync at a time");
+        assert_eq!(leader.synced_to(0, 3), Moved { high_watermark: true, sync: true });
+        assert_eq!((leader.high_watermark(), leader.end()), (3, 5));
+        assert_eq!(leader.synced_to(0, 5), Moved { high_watermark: true, sync: false });
+    }
+
+    #[test]
+    fn the_page_cache_promise_syncs_by_count_and_by_time() {
+        let mut leader = leader(Durability::PageCache { flush_messages: 4, flush_ms: 100 });
+        leader.accept(0, &batch(3)).expect("accepted");
+        assert_eq!(leader.appended_to(7, 3), Moved { high_watermark: true, sync: false });
+        assert_eq!(leader.flush_deadline(), Some(107));
+        assert!(!leader.flush_due(106) && leader.flush_due(107) && !leader.flush_due(108));
+        leader.synced_to(107, 3);
+        leader.accept(0, &batch(4)).expect("accepted");
+        assert_eq!(leader.appended_to(108, 7), Moved { high_watermark: true, sync: true });
+    }
+
+    #[test]
+    fn a_stronger_promise_takes_nothing_back() {
+        let mut leader = leader(Durability::PageCache { flush_messages: i64::MAX, flush_ms: i64::MAX });
+        leader.accept(0, &batch(3)).expect("accepted");
+        leader.appended_to(0, 3);
+        let moved = leader.set_durability(Durability::Disk);
+        assert_eq!((moved.sync, leader.high_watermark()), (true, 3));
+        leader.accept(0, &batch(1)).expect("accepted");
+        leader.appended_to(0, 4);
+        assert_eq!(leader.high_watermark(), 3, "from here on only what is on disk");
+    }
+
+    #[test]
+    fn deleted_records_move_the_start_only_forward() {
+        let mut leader = leader(Durability::Disk);
+        leader.accept(0, &batch(9)).expect("accepted");
+        leader.appended_to(0, 9);
+        leader.synced_to(0, 9);
+        leader.trimmed_to(5);
+        leader.trimmed_to(2);
+        assert_eq!((leader.start(), leader.high_watermark(), leader.epochs().entries()), (5, 9, &[(0, 5)][..]));
+    }
+}

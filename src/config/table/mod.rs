@@ -80,7 +80,7 @@ pub fn known(name: &str) -> Option<Known> {
 
 /// The names that share one value with this one, strongest first.
 pub fn family(name: &str) -> Option<&'static [&'static str]> {
-    let with = |family: &&[&str]| family.contains(&name) && !(name == "log.flush.scheduler.interval.ms");
+    let with = |family: &&[&str]| family.contains(&name) && name != "log.flush.scheduler.interval.ms";
     FAMILIES.iter().copied().find(with)
 }
 
