@@ -122,8 +122,9 @@ impl BrokerSettings {
             }
             values.insert(entry.key.clone(), entry.value.trim());
         }
-        one_node_id(&mut values)?;
-        let settings = BrokerSettings::typed(values, Values::default(), Values::default()).map_err(|error| {
+        let typed =
+            one_node_id(&mut values).and_then(|()| BrokerSettings::typed(values, Values::default(), Values::default()));
+        let settings = typed.map_err(|error| {
             let line = error.name.as_deref().and_then(|name| lines.get(name)).copied();
             line.map_or(error.clone(), |line| error.at(line))
         })?;
@@ -184,6 +185,7 @@ impl BrokerSettings {
         match set.chain(defaults).find_map(|(value, ms)| Some((value?, ms))) {
             Some((value, 1)) => value.trim().to_owned(),
             Some((value, ms)) => match value.trim().parse::<i64>() {
+                Ok(count) if count < 0 => "-1".to_owned(),
                 Ok(count) => count.saturating_mul(ms).to_string(),
                 Err(_) => value.to_owned(),
             },

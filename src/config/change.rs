@@ -165,7 +165,7 @@ mod tests {
             done.map_err(|error| error.message)
         };
         assert!(broker(Layer::Broker, "node.id").expect_err("x").contains("Cannot update these configs dynamically"));
-        assert!(broker(Layer::Cluster, "listeners").expect_err("x").contains("broker id must be specified"));
+        assert!(broker(Layer::Cluster, "cordoned.log.dirs").expect_err("x").contains("broker id must be specified"));
         assert!(broker(Layer::Cluster, "num.io.thread").expect_err("x").contains("Unknown broker config name"));
         broker(Layer::Cluster, "num.io.threads").expect("dynamic for all");
         broker(Layer::Broker, "log.retention.ms").expect("dynamic for one");

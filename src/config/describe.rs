@@ -83,9 +83,11 @@ pub fn describe_topic(settings: &BrokerSettings, overrides: &BTreeMap<String, St
         {
             synonyms.extend(broker_synonyms(settings, row));
         }
-        described(setting, Some(topic::value(settings, overrides, setting.name)), false, synonyms)
+        let value = topic::value(settings, overrides, setting.name);
+        described(setting, Some(value), false, synonyms)
     };
-    topic::all().iter().map(describe).collect()
+    let shown = |setting: &&Setting| setting.listed || overrides.contains_key(setting.name);
+    topic::all().iter().filter(shown).map(describe).collect()
 }
 
 fn described(setting: &'static Setting, value: Option<String>, read_only: bool, synonyms: Vec<Synonym>) -> Described {
@@ -122,4 +124,82 @@ fn broker_synonyms(settings: &BrokerSettings, setting: &'static Setting) -> Vec<
 fn synonym(row: &'static Setting, value: &str, source: Source) -> Synonym {
     let value = (!row.sensitive).then(|| value.trim().to_owned());
     Synonym { name: row.name, value, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Described, Source, describe_broker, describe_topic};
+    use crate::config::{BrokerSettings, parse_properties};
+    use std::collections::BTreeMap;
+
+    fn broker(text: &str) -> BrokerSettings {
+        BrokerSettings::load(&parse_properties(text).expect("properties")).expect("settings").0
+    }
+
+    fn chain(described: &Described) -> String {
+        let one = |s: &super::Synonym| format!("{:?}:{}={}", s.source, s.name, s.value.as_deref().unwrap_or("null"));
+        described.synonyms.iter().map(one).collect::<Vec<_>>().join(", ")
+    }
+
+    fn find<'a>(all: &'a [Described], name: &str) -> &'a Described {
+        all.iter().find(|described| described.name == name).expect("listed")
+    }
+
+    #[test]
+    fn synonyms_in_kafkas_order() {
+        let own = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        let settings = broker("log.retention.hours=5\nnum.io.threads=4\nmin.insync.replicas=2")
+            .with_dynamic(&own(&[("num.io.threads", "5")]), &own(&[("num.io.threads", "6")]))
+            .expect("dynamic");
+        let all = describe_broker(&settings);
+        let threads = find(&all, "num.io.threads");
+        assert_eq!(
+            chain(threads),
+            "DynamicBroker:num.io.threads=6, DynamicDefaultBroker:num.io.threads=5, StaticBroker:num.io.threads=4, \
+             Default:num.io.threads=8"
+        );
+        assert_eq!((threads.value.as_deref(), threads.source), (Some("6"), Source::DynamicBroker));
+        assert!(!threads.read_only && !threads.is_default);
+        assert_eq!(chain(find(&all, "log.retention.ms")), "");
+        assert_eq!(find(&all, "log.retention.ms").value, None);
+        assert_eq!(
+            chain(find(&all, "log.retention.hours")),
+            "StaticBroker:log.retention.hours=5, Default:log.retention.hours=168"
+        );
+        assert!(find(&all, "node.id").read_only);
+
+        let all = describe_topic(&settings, &own(&[("min.insync.replicas", "3")]));
+        assert_eq!(
+            chain(find(&all, "min.insync.replicas")),
+            "DynamicTopic:min.insync.replicas=3, StaticBroker:min.insync.replicas=2, Default:min.insync.replicas=1"
+        );
+        let retention = find(&all, "retention.ms");
+        assert_eq!((retention.value.as_deref(), chain(retention)), (Some("18000000"), String::new()));
+        assert_eq!(chain(find(&all, "flush.messages")), "Default:log.flush.interval.messages=1");
+        assert_eq!(find(&all, "flush.ms").value.as_deref(), Some("9223372036854775807"));
+        assert!(all.iter().all(|config| config.name != "internal.segment.bytes"));
+        assert_eq!(all.len(), 33);
+    }
+
+    #[test]
+    fn passwords_stay_hidden() {
+        let settings = broker("ssl.key.password=hunter2\ndelegation.token.secret.key=hunter2");
+        let all = describe_broker(&settings);
+        let key = find(&all, "ssl.key.password");
+        assert!(key.sensitive && key.value.is_none() && key.source == Source::StaticBroker);
+        assert!(!format!("{all:?} {settings:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_dynamic_family_member_beats_the_file() {
+        let dynamic: BTreeMap<String, String> = [("log.retention.ms".to_owned(), "9".to_owned())].into();
+        let settings = broker("log.retention.minutes=5").with_dynamic(&dynamic, &BTreeMap::new()).expect("valid");
+        assert_eq!(settings.topic.retention_ms, 9);
+        assert_eq!(
+            chain(find(&describe_topic(&settings, &BTreeMap::new()), "retention.ms")),
+            "DynamicDefaultBroker:log.retention.ms=9, StaticBroker:log.retention.minutes=5, Default:log.retention.hours=168"
+        );
+    }
 }

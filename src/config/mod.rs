@@ -6,11 +6,13 @@
 
 pub mod broker;
 pub mod change;
+pub mod client;
 pub mod describe;
 mod error;
 pub mod listener;
 pub mod nearest;
 pub mod parse;
+pub mod sample;
 pub mod setting;
 pub mod table;
 pub mod topic;
@@ -18,6 +20,7 @@ mod values;
 
 pub use broker::BrokerSettings;
 pub use change::{Op, apply_op};
+pub use client::ClientSettings;
 pub use describe::{Described, Source, Synonym, describe_broker, describe_topic};
 pub use error::ConfigError;
 pub use listener::{Listener, SecurityProtocol};

@@ -118,7 +118,10 @@ impl TopicSettings {
         let has = |word: &str| list(&policy).any(|item| item == word);
         let level = |name| number::<i32>(&value, name);
         Ok(TopicSettings {
-            segment_bytes: number(&value, "segment.bytes")?,
+            segment_bytes: match value("internal.segment.bytes").trim() {
+                "" => number(&value, "segment.bytes")?,
+                _ => number(&value, "internal.segment.bytes")?,
+            },
             segment_ms: number(&value, "segment.ms")?,
             segment_jitter_ms: number(&value, "segment.jitter.ms")?,
             segment_index_bytes: number(&value, "segment.index.bytes")?,
@@ -203,4 +206,96 @@ pub(super) fn value(broker: &BrokerSettings, overrides: &BTreeMap<String, String
 fn number<T: std::str::FromStr>(value: &impl Fn(&'static str) -> String, name: &'static str) -> Result<T, ConfigError> {
     let text = value(name);
     text.trim().parse().map_err(|_| ConfigError::invalid(name, &text, "Not a number in range"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CompressionType, TimestampType, TopicSettings, all};
+    use crate::config::{BrokerSettings, Dynamic, parse_properties};
+    use std::collections::BTreeMap;
+
+    fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn broker(text: &str) -> BrokerSettings {
+        BrokerSettings::load(&parse_properties(text).expect("properties")).expect("settings").0
+    }
+
+    fn resolve(text: &str, own: &[(&str, &str)]) -> TopicSettings {
+        TopicSettings::resolve(&broker(text), &map(own)).expect("valid")
+    }
+
+    #[test]
+    fn the_topic_beats_the_broker_beats_the_default() {
+        const HOUR_MS: i64 = 3_600_000;
+        assert_eq!(resolve("", &[]).retention_ms, 168 * HOUR_MS);
+        assert_eq!(resolve("log.retention.hours=2", &[]).retention_ms, 2 * HOUR_MS);
+        assert_eq!(resolve("log.retention.hours=2\nlog.retention.minutes=3", &[]).retention_ms, 180_000);
+        assert_eq!(resolve("log.retention.ms=7\nlog.retention.minutes=3", &[]).retention_ms, 7);
+        assert_eq!(resolve("log.retention.hours=-1", &[]).retention_ms, -1);
+        assert_eq!(resolve("log.retention.ms=7", &[("retention.ms", " 9 ")]).retention_ms, 9);
+        assert_eq!(resolve("log.roll.hours=1", &[]).segment_ms, HOUR_MS);
+        assert_eq!(resolve("log.roll.jitter.hours=1", &[]).segment_jitter_ms, HOUR_MS);
+        assert_eq!(resolve("log.flush.scheduler.interval.ms=50", &[]).flush_ms, 50);
+        assert_eq!(resolve("", &[("internal.segment.bytes", "100")]).segment_bytes, 100);
+    }
+
+    #[test]
+    fn every_topic_config_has_its_effect() {
+        let before = resolve("", &[]);
+        let changed: &[(&str, &str)] = &[
+            ("cleanup.policy", "compact"),
+            ("compression.type", "snappy"),
+            ("delete.retention.ms", "5"),
+            ("file.delete.delay.ms", "5"),
+            ("flush.messages", "5"),
+            ("flush.ms", "5"),
+            ("index.interval.bytes", "5"),
+            ("internal.segment.bytes", "5"),
+            ("max.compaction.lag.ms", "5"),
+            ("max.message.bytes", "5"),
+            ("message.timestamp.after.max.ms", "5"),
+            ("message.timestamp.before.max.ms", "5"),
+            ("message.timestamp.type", "LogAppendTime"),
+            ("min.cleanable.dirty.ratio", "0.1"),
+            ("min.compaction.lag.ms", "5"),
+            ("min.insync.replicas", "5"),
+            ("preallocate", "true"),
+            ("retention.bytes", "5"),
+            ("retention.ms", "5"),
+            ("segment.bytes", "1048576"),
+            ("segment.index.bytes", "5"),
+            ("segment.jitter.ms", "5"),
+            ("segment.ms", "5"),
+            ("unclean.leader.election.enable", "true"),
+        ];
+        for pair in changed {
+            assert_ne!(resolve("", &[*pair]), before, "{pair:?} changes nothing");
+        }
+        for (codec, level) in [("gzip", "3"), ("lz4", "3"), ("zstd", "4")] {
+            let name = format!("compression.{codec}.level");
+            let with = |level| resolve("", &[("compression.type", codec), (&name, level)]);
+            assert_ne!(with(level), with("5"), "{name} changes nothing");
+        }
+        assert_eq!(resolve("", &[("compression.type", "gzip")]).compression, CompressionType::Gzip { level: -1 });
+        assert_eq!(before.timestamp_type, TimestampType::CreateTime);
+        assert!(before.delete && !before.compact && before.flush_messages == 1);
+        assert!(all().iter().all(|row| row.dynamic == Dynamic::ClusterWide));
+    }
+
+    #[test]
+    fn refusals_have_kafkas_words() {
+        let why = |own: &[(&str, &str)]| {
+            TopicSettings::resolve(&BrokerSettings::default(), &map(own)).expect_err("refused").message
+        };
+        assert_eq!(why(&[("no.such", "1")]), "Unknown topic config name: no.such");
+        assert_eq!(
+            why(&[("retention.ms", "x")]),
+            "Invalid value x for configuration retention.ms: Not a number of type LONG"
+        );
+        assert!(why(&[("min.compaction.lag.ms", "9"), ("max.compaction.lag.ms", "5")]).contains("conflict"));
+        assert!(why(&[("remote.storage.enable", "true")]).contains("Tiered Storage"));
+        assert!(why(&[("cleanup.policy", "shred")]).contains("one of: compact, delete"));
+    }
 }

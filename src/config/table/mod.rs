@@ -17,18 +17,25 @@ mod why;
 
 use super::setting::{Kind, Setting};
 
-const THEMES: [&[Setting]; 10] = [
-    clean::ROWS,
-    cluster::ROWS,
-    groups::ROWS,
-    log::ROWS,
-    node::ROWS,
-    remote::ROWS,
-    retired::ROWS,
-    sasl::ROWS,
-    security::ROWS,
-    share::ROWS,
+type Theme = (&'static str, &'static [Setting]);
+
+const THEMES: [Theme; 10] = [
+    ("Connections, threads, topics", node::ROWS),
+    ("The node", cluster::ROWS),
+    ("Logs on disk", log::ROWS),
+    ("Retention, rolling, compaction", clean::ROWS),
+    ("Groups, offsets, transactions, producers", groups::ROWS),
+    ("Share groups and streams groups", share::ROWS),
+    ("TLS and who may do what", security::ROWS),
+    ("SASL", sasl::ROWS),
+    ("Tiered storage", remote::ROWS),
+    ("Of older versions, of classes, or only while running", retired::ROWS),
 ];
+
+/// The themes, each with its rows by name.
+pub fn themes() -> &'static [Theme] {
+    &THEMES
+}
 
 /// Names that belong together: in one layer the first that is set counts (KIP-226).
 const FAMILIES: &[&[&str]] = &[
@@ -61,14 +68,14 @@ pub enum Known {
 
 /// All rows, theme by theme.
 pub fn all() -> impl Iterator<Item = &'static Setting> {
-    THEMES.into_iter().flatten()
+    THEMES.iter().flat_map(|(_, rows)| *rows)
 }
 
 /// The row of a name.
 pub fn find(name: &str) -> Option<&'static Setting> {
-    THEMES.into_iter().find_map(|theme| {
-        let at = theme.binary_search_by(|setting| setting.name.cmp(name)).ok()?;
-        theme.get(at)
+    THEMES.iter().find_map(|(_, rows)| {
+        let at = rows.binary_search_by(|setting| setting.name.cmp(name)).ok()?;
+        rows.get(at)
     })
 }
 
@@ -99,8 +106,8 @@ mod tests {
 
     #[test]
     fn every_theme_is_sorted_and_no_name_is_there_twice() {
-        for theme in THEMES {
-            assert!(theme.is_sorted_by(|a, b| a.name < b.name), "sort the rows around {:?}", theme.first());
+        for (title, rows) in THEMES {
+            assert!(rows.is_sorted_by(|a, b| a.name < b.name), "sort the rows of {title:?}");
         }
         let mut names: Vec<_> = all().map(|row| row.name).collect();
         names.sort_unstable();
