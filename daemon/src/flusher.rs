@@ -4,7 +4,8 @@
 use crate::disk::{RealDisk, RealFile};
 use crate::mailbox::Mailbox;
 use crate::store::Done;
-use kq::log::{DirtyFiles, Disk, DiskError, DiskFile, DiskResult, LOG_STARTS, Offsets, RECOVERY_POINTS, write_offsets};
+use kq::log::checkpoint::{LOG_STARTS, Offsets, RECOVERY_POINTS, write_offsets};
+use kq::log::{DirtyFiles, Disk, DiskError, DiskFile, DiskResult};
 use kq::types::{LogId, Offset};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;

@@ -6,14 +6,14 @@ use crate::helpers::Helpers;
 use crate::mailbox::Mailbox;
 use crate::store::Done;
 use kq::config::BrokerSettings;
-use kq::log::{
-    CLEANED, Disk, DiskResult, LOG_STARTS, MetaProperties, Offsets, RECOVERY_POINTS, is_deleted_dir, parse_dir_name,
-    read_offsets, take_clean_shutdown,
+use kq::log::checkpoint::{
+    CLEANED, LOG_STARTS, MetaProperties, Offsets, RECOVERY_POINTS, read_offsets, take_clean_shutdown,
 };
+use kq::log::{Disk, DiskResult, is_deleted_dir, parse_dir_name};
 use kq::types::Uuid;
 use rustix::fd::OwnedFd;
 use rustix::fs::{FlockOperation, Mode, OFlags};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ pub struct LogDir {
     /// Up to where each log was compacted.
     pub cleaned: Offsets,
     /// Folders of logs found at the start that no one has opened yet.
-    pub found: BTreeMap<String, ()>,
+    pub found: BTreeSet<String>,
     /// Logs in it.
     pub logs: usize,
     /// Its flusher thread.
@@ -73,12 +73,7 @@ pub fn open_all(
     Ok((dirs, identity))
 }
 
-fn open_one(
-    index: usize,
-    path: &Path,
-    settings: &BrokerSettings,
-    mailbox: &Mailbox<Done>,
-) -> Result<LogDir, String> {
+fn open_one(index: usize, path: &Path, settings: &BrokerSettings, mailbox: &Mailbox<Done>) -> Result<LogDir, String> {
     std::fs::create_dir_all(path).map_err(|e| format!("cannot make the log directory {}: {e}", path.display()))?;
     let path = path.canonicalize().map_err(|e| format!("cannot use the log directory {}: {e}", path.display()))?;
     let lock = lock(&path)?;
@@ -94,7 +89,7 @@ fn open_one(
         recovery_points: Arc::default(),
         starts: Arc::default(),
         cleaned: Offsets::new(),
-        found: BTreeMap::new(),
+        found: BTreeSet::new(),
         logs: 0,
         _lock: lock,
     })
@@ -127,7 +122,8 @@ fn identify(dirs: &[LogDir], settings: &BrokerSettings, new_id: impl Fn() -> Uui
     let mut known: Option<(String, &Path)> = None;
     let mut unmarked = Vec::new();
     for dir in dirs {
-        let mark = MetaProperties::read(&dir.disk).map_err(|fault| format!("{}: {}", dir.path.display(), fault.what))?;
+        let mark =
+            MetaProperties::read(&dir.disk).map_err(|fault| format!("{}: {}", dir.path.display(), fault.what))?;
         let Some(mark) = mark else {
             unmarked.push(dir);
             continue;
@@ -157,15 +153,15 @@ fn identify(dirs: &[LogDir], settings: &BrokerSettings, new_id: impl Fn() -> Uui
     let cluster_id = match known {
         None => new_id(),
         Some((text, path)) => Uuid::from_text(&text).ok_or_else(|| {
-            format!("{}: cluster.id {text} is not 22 characters of URL-safe base64", path.join("meta.properties").display())
+            format!(
+                "{}: cluster.id {text} is not 22 characters of URL-safe base64",
+                path.join("meta.properties").display()
+            )
         })?,
     };
     for dir in unmarked {
-        let mark = MetaProperties {
-            cluster_id: cluster_id.to_text(),
-            node_id: settings.node_id,
-            directory_id: new_id(),
-        };
+        let mark =
+            MetaProperties { cluster_id: cluster_id.to_text(), node_id: settings.node_id, directory_id: new_id() };
         mark.write(&dir.disk).map_err(|fault| fault.what)?;
     }
     Ok(Identity { cluster_id, is_new })
@@ -182,7 +178,7 @@ impl LogDir {
                 // What cannot be removed now is tried again at the next start.
                 self.openers.run(move || drop(disk.remove_dir(&name)));
             } else if parse_dir_name(&name).is_some() {
-                self.found.insert(name, ());
+                self.found.insert(name);
             }
         }
         self.logs = self.found.len();

@@ -1,0 +1,179 @@
+//! Opening, making and deleting logs: on helper threads, as many at a time as `num.recovery.threads.per.data.dir` says.
+
+use super::{Done, Entry, OpenDone, OpenRequest, Store, storage_fault};
+use crate::disk::RealDisk;
+use kq::error::ErrorCode;
+use kq::event::{Input, Level, Opened, StorageFault};
+use kq::log::checkpoint::Offsets;
+use kq::log::{Disk, DiskResult, Log, Opening, exists, topic_id_of};
+use kq::types::{LogId, Millis, Offset, TopicId};
+use std::collections::btree_map;
+use std::sync::Arc;
+
+/// How a log is to be opened.
+enum How {
+    /// It may be there already: what the last stop left tells what to believe.
+    AtStart { clean: bool, recovery_points: Arc<Offsets>, starts: Arc<Offsets> },
+    /// It was open in this process until an append failed: its bytes are what we wrote.
+    Again { old: Box<Log<RealDisk>>, start: Offset },
+}
+
+impl Store {
+    pub(super) fn open(&mut self, now: Millis, request: OpenRequest, inputs: &mut Vec<Input<'_>>) {
+        let name = request.name.dir_name();
+        if let btree_map::Entry::Occupied(mut waiting) = self.deleting.entry(name.clone()) {
+            waiting.get_mut().push(request);
+            return;
+        }
+        let index = request.log.0 as usize;
+        if self.entries.len() <= index {
+            self.entries.resize_with(index + 1, || None);
+        }
+        let old = self.entries[index].take();
+        let (dir, how) = match old.map(|entry| (entry.dir, entry.log)) {
+            Some((dir, Some(log))) => {
+                let start = log.start();
+                (Some(dir), How::Again { old: Box::new(log), start })
+            }
+            old => {
+                let dir = old.map(|(dir, _)| dir).or_else(|| self.choose_dir(&name));
+                let state = dir.map(|dir| &self.dirs[dir]);
+                let how = How::AtStart {
+                    clean: state.is_some_and(|dir| dir.clean),
+                    recovery_points: state.map_or_else(Arc::default, |dir| Arc::clone(&dir.recovery_points)),
+                    starts: state.map_or_else(Arc::default, |dir| Arc::clone(&dir.starts)),
+                };
+                (dir, how)
+            }
+        };
+        let Some(dir) = dir.filter(|dir| self.dirs[*dir].online) else {
+            let message = format!("no log directory is in service for {name}");
+            let fault = StorageFault { code: ErrorCode::KafkaStorageError, message };
+            return inputs.push(Input::Opened { log: request.log, result: Err(fault) });
+        };
+        self.entries[index] =
+            Some(Entry { generation: request.generation, name: request.name.clone(), dir, log: None });
+        let (disk, mailbox) = (self.dirs[dir].disk.clone(), self.mailbox.clone());
+        self.dirs[dir].openers.run(move || {
+            let mut notes = Vec::new();
+            let result = open_log(disk, dir, &request, how, now, &mut notes);
+            let done = OpenDone { log: request.log, generation: request.generation, dir, result, notes };
+            mailbox.post(Done::Opened(Box::new(done)));
+        });
+    }
+
+    /// Where a log is, or the directory with the fewest logs.
+    fn choose_dir(&mut self, name: &str) -> Option<usize> {
+        if let Some(dir) = self.dirs.iter().position(|dir| dir.found.contains(name)) {
+            self.dirs[dir].found.remove(name);
+            return Some(dir);
+        }
+        let online = (0..self.dirs.len()).filter(|dir| self.dirs[*dir].online);
+        let dir = online.min_by_key(|dir| self.dirs[*dir].logs)?;
+        self.dirs[dir].logs += 1;
+        Some(dir)
+    }
+
+    pub(super) fn opened(&mut self, _now: Millis, done: OpenDone, inputs: &mut Vec<Input<'_>>) {
+        for line in done.notes {
+            self.note(Level::Warn, line);
+        }
+        let current = self.entry(done.log).filter(|entry| entry.generation == done.generation);
+        let Some(entry) = current else {
+            // Deleted or opened anew meanwhile: the newer request has its own answer.
+            return;
+        };
+        let result = match done.result {
+            Ok((log, opened)) => {
+                entry.log = Some(log);
+                Ok(opened)
+            }
+            Err(error) => {
+                let fault = storage_fault(&error);
+                self.disk_failed(done.dir, &error, inputs);
+                Err(fault)
+            }
+        };
+        inputs.push(Input::Opened { log: done.log, result });
+    }
+
+    /// Takes a log away; its files go on a helper thread.
+    pub(super) fn delete(&mut self, log: LogId) {
+        let Some(entry) = self.entries.get_mut(log.0 as usize).and_then(Option::take) else { return };
+        let dir = &mut self.dirs[entry.dir];
+        dir.logs = dir.logs.saturating_sub(1);
+        let name = entry.name.dir_name();
+        // A log that is still being opened is removed as a stray at the next start.
+        let Some(open) = entry.log else { return };
+        self.deleting.insert(name.clone(), Vec::new());
+        let (disk, mailbox, index, openers) = (dir.disk.clone(), self.mailbox.clone(), entry.dir, dir.openers.clone());
+        dir.openers.run(move || {
+            let gone = open.delete();
+            if let Ok(gone) = &gone {
+                let gone = gone.clone();
+                // What cannot be removed now is removed at the next start.
+                openers.run(move || drop(disk.remove_dir(&gone)));
+            }
+            mailbox.post(Done::Deleted { dir: index, name, failure: gone.err() });
+        });
+    }
+
+    /// Logs that are in the directories but belong to no topic: they are left alone.
+    pub fn strays(&self) -> Vec<String> {
+        let found = self.dirs.iter().flat_map(|dir| dir.found.iter().map(|name| dir.path.join(name)));
+        found.map(|path| path.display().to_string()).collect()
+    }
+}
+
+fn open_log(
+    disk: RealDisk,
+    dir: usize,
+    request: &OpenRequest,
+    how: How,
+    now: Millis,
+    notes: &mut Vec<String>,
+) -> DiskResult<(Log<RealDisk>, Opened)> {
+    let name = &request.name;
+    let config = Arc::clone(&request.config);
+    let (opening, unclean) = match how {
+        How::AtStart { clean, recovery_points, starts } => {
+            let key = (name.topic.clone(), name.partition);
+            let known = |offsets: &Offsets| offsets.get(&key).copied().unwrap_or(0);
+            (Opening { clean, recovery_point: known(&recovery_points), log_start: known(&starts) }, !clean)
+        }
+        How::Again { mut old, start } => {
+            // What the old handle had written is synced through it, or it would be taken for synced.
+            old.take_dirty().sync(&disk)?;
+            (Opening { clean: true, recovery_point: old.recovery_point(), log_start: start }, false)
+        }
+    };
+    if exists(&disk, name)? {
+        let id = topic_id_of(&disk, &name.dir_name())?;
+        match id {
+            Some(id) if id != name.topic_id => move_away(&disk, &name.dir_name(), id, notes)?,
+            _ => {
+                let (mut log, found) = Log::open(disk, name, config, opening, now)?;
+                notes.extend(found.notes);
+                let content = if request.replay { log.read_all()? } else { Vec::new() };
+                let (start, end) = (found.start, found.end);
+                let (producers, epochs) = (found.producers, found.epochs);
+                let opened = Opened { dir, start, end, synced: end, producers, epochs, unclean, content };
+                return Ok((log, opened));
+            }
+        }
+    }
+    let log = Log::create(disk, name, config, now)?;
+    Ok((log, Opened { dir, ..Opened::default() }))
+}
+
+/// A folder of an earlier topic of the same name, whose deletion a crash cut short.
+fn move_away(disk: &RealDisk, dir: &str, id: TopicId, notes: &mut Vec<String>) -> DiskResult<()> {
+    let hex: String = id.0.iter().map(|b| format!("{b:02x}")).collect();
+    let mut gone = dir.to_owned();
+    gone.truncate(255 - ".-delete".len() - hex.len());
+    gone.push_str(&format!(".{hex}-delete"));
+    notes.push(format!("{dir} belongs to a deleted topic of the same name: it is removed"));
+    disk.rename(dir, &gone)?;
+    disk.sync_dir("")?;
+    disk.remove_dir(&gone)
+}
