@@ -74,7 +74,7 @@ impl Metrics {
     /// The text of `/metrics`.
     pub fn render(&self, now: &Moment) -> String {
         let mut out = String::new();
-        let mut head = |out: &mut String, name: &str, kind: &str, help: &str| {
+        let head = |out: &mut String, name: &str, kind: &str, help: &str| {
             let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
         };
         head(&mut out, "kqd_requests_total", "counter", "Requests answered, by API.");

@@ -14,7 +14,7 @@ use crate::metrics::LogFigures;
 use kq::error::ErrorCode;
 use kq::event::{Effect, Input, Level, LogName, Opened, StorageFault};
 use kq::log::checkpoint::{LOG_STARTS, Offsets, RECOVERY_POINTS, write_clean_shutdown, write_offsets};
-use kq::log::{AppendBatch, Disk, DiskError, DiskErrorKind, DiskResult, Log, LogConfig};
+use kq::log::{AppendBatch, DiskError, DiskErrorKind, DiskResult, Log, LogConfig};
 use kq::types::{ConnId, Epoch, FileRange, LogId, Millis, Offset};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -47,6 +47,7 @@ pub enum Done {
 pub struct OpenDone {
     log: LogId,
     generation: u32,
+    name: String,
     dir: usize,
     result: DiskResult<(Log<RealDisk>, Opened)>,
     notes: Vec<String>,
@@ -216,9 +217,7 @@ impl Store {
                 if let Some(error) = failure {
                     self.disk_failed(dir, &error, inputs);
                 }
-                for request in self.deleting.remove(&name).unwrap_or_default() {
-                    self.open(now, request, inputs);
-                }
+                self.name_is_free(now, &name, inputs);
             }
             Done::Warmed { .. } => {}
         }

@@ -57,7 +57,8 @@ impl Store {
         self.dirs[dir].openers.run(move || {
             let mut notes = Vec::new();
             let result = open_log(disk, dir, &request, how, now, &mut notes);
-            let done = OpenDone { log: request.log, generation: request.generation, dir, result, notes };
+            let (log, generation) = (request.log, request.generation);
+            let done = OpenDone { log, generation, name, dir, result, notes };
             mailbox.post(Done::Opened(Box::new(done)));
         });
     }
@@ -74,15 +75,20 @@ impl Store {
         Some(dir)
     }
 
-    pub(super) fn opened(&mut self, _now: Millis, done: OpenDone, inputs: &mut Vec<Input<'_>>) {
+    pub(super) fn opened(&mut self, now: Millis, done: OpenDone, inputs: &mut Vec<Input<'_>>) {
         for line in done.notes {
             self.note(Level::Warn, line);
         }
-        let current = self.entry(done.log).filter(|entry| entry.generation == done.generation);
-        let Some(entry) = current else {
-            // Deleted or opened anew meanwhile: the newer request has its own answer.
+        let name = done.name.clone();
+        if self.deleting.contains_key(&name) {
+            // Deleted while it was being opened.
+            match done.result {
+                Ok((log, _)) => self.remove(done.dir, name, log),
+                Err(_) => self.name_is_free(now, &name, inputs),
+            }
             return;
-        };
+        }
+        let Some(entry) = self.entry(done.log).filter(|entry| entry.generation == done.generation) else { return };
         let result = match done.result {
             Ok((log, opened)) => {
                 entry.log = Some(log);
@@ -103,10 +109,16 @@ impl Store {
         let dir = &mut self.dirs[entry.dir];
         dir.logs = dir.logs.saturating_sub(1);
         let name = entry.name.dir_name();
-        // A log that is still being opened is removed as a stray at the next start.
-        let Some(open) = entry.log else { return };
         self.deleting.insert(name.clone(), Vec::new());
-        let (disk, mailbox, index, openers) = (dir.disk.clone(), self.mailbox.clone(), entry.dir, dir.openers.clone());
+        // One that is still being opened goes when that is done.
+        if let Some(open) = entry.log {
+            self.remove(entry.dir, name, open);
+        }
+    }
+
+    fn remove(&mut self, index: usize, name: String, open: Log<RealDisk>) {
+        let dir = &self.dirs[index];
+        let (disk, mailbox, openers) = (dir.disk.clone(), self.mailbox.clone(), dir.openers.clone());
         dir.openers.run(move || {
             let gone = open.delete();
             if let Ok(gone) = &gone {
@@ -116,6 +128,13 @@ impl Store {
             }
             mailbox.post(Done::Deleted { dir: index, name, failure: gone.err() });
         });
+    }
+
+    /// A deleted log's folder is out of the way: whoever waits for its name may have it.
+    pub(super) fn name_is_free(&mut self, now: Millis, name: &str, inputs: &mut Vec<Input<'_>>) {
+        for request in self.deleting.remove(name).unwrap_or_default() {
+            self.open(now, request, inputs);
+        }
     }
 
     /// Logs that are in the directories but belong to no topic: they are left alone.
