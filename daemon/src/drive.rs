@@ -271,9 +271,9 @@ impl Drive {
             match timer {
                 Timer::Idle(id) => self.check_idle(id),
                 Timer::Unmute(id) => self.shell.links.touch(id),
-                Timer::Accept => self.accepting = false,
+                Timer::Accept => self.shell.accept_paused = false,
                 Timer::Http(number) => self.pages.remove(number),
-                Timer::Checkpoint => self.shell.store.checkpoint(),
+                Timer::Checkpoint => self.shell.checkpoint(),
                 Timer::Chores => {
                     let mut inputs = Vec::new();
                     self.shell.sweep(&mut inputs);
@@ -419,7 +419,7 @@ impl Drive {
         let (now, now_us) = (self.shell.now, self.shell.now_us);
         let Some(inbound) = self.inbounds.get_mut(index_of(id)).and_then(Option::as_mut) else { return };
         let Some(link) = self.shell.links.get(id) else { return };
-        let mut large = false;
+        let (mut large, mut took) = (false, false);
         link.backlog = false;
         loop {
             if !link.takes_frames(now) {
@@ -429,11 +429,13 @@ impl Drive {
             match inbound.next(max) {
                 Next::Partial => break,
                 Next::Frame(slot, bytes) => {
-                    let key = inbound.bytes(bytes.clone()).first_chunk::<2>().map_or(-1, |key| i16::from_be_bytes(*key));
+                    let key =
+                        inbound.bytes(bytes.clone()).first_chunk::<2>().map_or(-1, |key| i16::from_be_bytes(*key));
                     link.out.expect(slot, key, now_us);
                     link.is_alive(now);
                     self.staged_bytes += bytes.len();
                     large |= bytes.len() >= LARGE_FRAME_BYTES;
+                    took = true;
                     self.stage.push(Staged { conn: id, slot, bytes });
                 }
                 Next::BadLength(length) => {
@@ -455,7 +457,7 @@ impl Drive {
         let queued_max = usize::try_from(self.shell.settings.queued_max_requests).unwrap_or(1).max(1);
         if large || self.staged_bytes >= STAGED_BYTES_MAX || self.stage.len() >= queued_max {
             self.run_stage();
-        } else if !self.stage.iter().any(|staged| staged.conn == id) {
+        } else if !took {
             // Nothing whole came: the buffer may still be empty and go back.
             self.consume(id);
         }

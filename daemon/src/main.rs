@@ -1,2 +1,5 @@
 //! The daemon: see the library.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    kqd::main(std::env::args_os().skip(1))
+}

@@ -13,7 +13,7 @@ use crate::pages;
 use crate::store::{Done, PendingAppend, Store};
 use crate::timers::{Timer, Timers};
 use kq::config::BrokerSettings;
-use kq::event::{Effect, Input, Level};
+use kq::event::{Effect, Input};
 use kq::log::DiskFile;
 use kq::node::Node;
 use kq::types::{ConnId, FileRange, LogId, Millis};
@@ -89,7 +89,6 @@ impl Shell {
     pub fn new_pass(&mut self, now: Millis) {
         self.now = now;
         self.stamp();
-        self.accept_paused &= self.timers.next().is_some();
     }
 
     /// Performs effects, and whatever comes of them at once.

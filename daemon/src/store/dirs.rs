@@ -60,7 +60,7 @@ pub struct Identity {
 pub fn open_all(
     settings: &BrokerSettings,
     mailbox: &Mailbox<Done>,
-    new_id: impl Fn() -> Uuid,
+    new_id: impl FnMut() -> Result<Uuid, String>,
 ) -> Result<(Vec<LogDir>, Identity), String> {
     let mut dirs = Vec::new();
     for (index, path) in settings.log_dirs.iter().enumerate() {
@@ -118,7 +118,11 @@ fn lock(dir: &Path) -> Result<OwnedFd, String> {
 }
 
 /// All directories must belong to one node of one cluster; those without a mark get it.
-fn identify(dirs: &[LogDir], settings: &BrokerSettings, new_id: impl Fn() -> Uuid) -> Result<Identity, String> {
+fn identify(
+    dirs: &[LogDir],
+    settings: &BrokerSettings,
+    mut new_id: impl FnMut() -> Result<Uuid, String>,
+) -> Result<Identity, String> {
     let mut known: Option<(String, &Path)> = None;
     let mut unmarked = Vec::new();
     for dir in dirs {
@@ -151,7 +155,7 @@ fn identify(dirs: &[LogDir], settings: &BrokerSettings, new_id: impl Fn() -> Uui
     }
     let is_new = known.is_none();
     let cluster_id = match known {
-        None => new_id(),
+        None => new_id()?,
         Some((text, path)) => Uuid::from_text(&text).ok_or_else(|| {
             format!(
                 "{}: cluster.id {text} is not 22 characters of URL-safe base64",
@@ -161,7 +165,7 @@ fn identify(dirs: &[LogDir], settings: &BrokerSettings, new_id: impl Fn() -> Uui
     };
     for dir in unmarked {
         let mark =
-            MetaProperties { cluster_id: cluster_id.to_text(), node_id: settings.node_id, directory_id: new_id() };
+            MetaProperties { cluster_id: cluster_id.to_text(), node_id: settings.node_id, directory_id: new_id()? };
         mark.write(&dir.disk).map_err(|fault| fault.what)?;
     }
     Ok(Identity { cluster_id, is_new })
