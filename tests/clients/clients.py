@@ -133,7 +133,7 @@ class Console(Client):
     def write(self, broker, topic, codec):
         def line(i):
             headers = b",".join(b"%s:%s" % (n.encode(), v) for n, v in records.headers(i, "console"))
-            return b"%s\t%s\t%s\n" % (headers, records.key(i) or b"NULL", records.value(i) or b"NULL")
+            return b"%s\t%s\t%s\n" % (headers or b"NULL", records.key(i) or b"NULL", records.value(i) or b"NULL")
         properties = ["parse.key=true", "parse.headers=true", "null.marker=NULL"]
         self.jvm.run("org.apache.kafka.tools.ConsoleProducer", "--bootstrap-server", broker.bootstrap, "--topic", topic,
                      "--compression-codec", codec, *[a for p in properties for a in ("--reader-property", p)],

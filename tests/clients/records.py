@@ -13,7 +13,7 @@ def key(i):
 
 
 def value(i):
-    return None if i % 13 == 5 else b"value-%d-%s" % (i, bytes([97 + i % 26]) * (i * 31 % 120))
+    return None if i % 13 == 5 and i % 10 != 7 else b"value-%d-%s" % (i, bytes([97 + i % 26]) * (i * 31 % 120))
 
 
 def headers(i, shape="full"):

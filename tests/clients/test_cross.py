@@ -1,16 +1,20 @@
 """Every client writes 100,000 records with every codec; all are read back by the same client, by Java's consumer and by
-one other in turn, so that over the five codecs everyone has read everyone, record by record."""
+one other in turn, so that over the five codecs everyone has read everyone, record by record. The reference answers for
+one codec of each client only: it shows that the test is right about what it expects."""
 import time
 
 import pytest
 
 import clients
 import raw
+from conftest import KIND
 from records import CODECS, Checker
 
 
-@pytest.mark.parametrize("codec", CODECS)
-@pytest.mark.parametrize("writer", clients.ALL)
+PAIRS = [(w, c) for i, w in enumerate(clients.ALL) for j, c in enumerate(CODECS) if KIND == "kqd" or i == j]
+
+
+@pytest.mark.parametrize("writer,codec", PAIRS)
 def test_cross(broker, jvm, topic, writer, codec):
     names = list(clients.ALL)
     w = clients.ALL[writer](jvm)

@@ -22,11 +22,6 @@ public final class Jvm {
     /** Thrown in place of leaving the process; an Error, so that tools that catch exceptions let it pass. */
     static final class ExitCalled extends Error {
         private static final long serialVersionUID = 1;
-        final int code;
-
-        ExitCalled(int code) {
-            this.code = code;
-        }
     }
 
     /** Streams that tools may keep forever (Scala's Console does) while their target changes with every run. */
@@ -82,12 +77,18 @@ public final class Jvm {
         System.setErr(new PrintStream(err, true));
         System.setIn(in);
         List<Runnable> hooks = new ArrayList<>();
-        Exit.setExitProcedure((code, message) -> {
-            throw new ExitCalled(code);
-        });
-        Exit.setHaltProcedure((code, message) -> {
-            throw new ExitCalled(code);
-        });
+        // The first exit counts; what a tool says about the error thrown in its place would not have been said.
+        Integer[] exited = new Integer[1];
+        Exit.Procedure exit = (code, message) -> {
+            if (exited[0] == null) exited[0] = code;
+            System.out.flush();
+            System.err.flush();
+            out.target = OutputStream.nullOutputStream();
+            err.target = OutputStream.nullOutputStream();
+            throw new ExitCalled();
+        };
+        Exit.setExitProcedure(exit);
+        Exit.setHaltProcedure(exit);
         Exit.setShutdownHookAdder((name, hook) -> hooks.add(hook));
         while (requests.hasNextLine()) {
             String[] fields = requests.nextLine().split(" ");
@@ -101,13 +102,18 @@ public final class Jvm {
             err.target = stderr;
             in.target = new ByteArrayInputStream(plain[1]);
             hooks.clear();
+            exited[0] = null;
             int code = 0;
             try {
                 Class.forName(new String(plain[0], StandardCharsets.UTF_8)).getMethod("main", String[].class).invoke(null, (Object) args);
             } catch (InvocationTargetException e) {
                 code = 1;
-                if (e.getCause() instanceof ExitCalled exit) code = exit.code;
-                else e.getCause().printStackTrace();
+                if (exited[0] == null) e.getCause().printStackTrace();
+            }
+            if (exited[0] != null) {
+                code = exited[0];
+                out.target = stdout;
+                err.target = stderr;
             }
             for (Runnable hook : List.copyOf(hooks)) hook.run();
             System.out.flush();
