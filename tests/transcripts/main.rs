@@ -63,7 +63,6 @@ fn the_page_cache_promise_is_one_setting_away() {
             sync __cluster_metadata-0
             open t-0
             reply 0: t ok
-            Configure { log: LogId(1), config: LogConfig { segment_bytes: 1073741824, segment_ms: 604800000, segment_jitter_ms: 0, segment_index_bytes: 10485760, index_interval_bytes: 4096, retention_ms: 604800000, retention_bytes: -1, delete: true, compact: false, min_compaction_lag_ms: 0, max_compaction_lag_ms: 9223372036854775807, delete_retention_ms: 86400000, min_cleanable_dirty_ratio: 0.5, file_delete_delay_ms: 60000, preallocate: false, producer_id_expiration_ms: 86400000, max_message_bytes: 1048588 } }
             > produce t acks=all
             epochs t-0 [(0, 0)]
             append t-0 at 0
