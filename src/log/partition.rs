@@ -45,6 +45,8 @@ pub struct Log<D: Disk> {
     /// Segments below the start, still readable, waiting for [`Log::sweep`].
     pub(super) doomed: Vec<Doomed>,
     pub(super) sizes_bytes: u64,
+    /// Everything below was compacted.
+    pub(super) cleaned_to: Offset,
 }
 
 /// A segment that is no longer part of the log.
@@ -131,6 +133,7 @@ impl<D: Disk> Log<D> {
             dirty: Vec::new(),
             doomed: Vec::new(),
             sizes_bytes,
+            cleaned_to: 0,
         }
     }
 
@@ -178,8 +181,8 @@ impl<D: Disk> Log<D> {
     /// vectored write, or one more for each segment that fills up in between.
     ///
     /// # Errors
-    /// Any disk error. Nothing of the segment's part that failed counts as appended; the caller takes the directory
-    /// out of service, or for [`DiskErrorKind::Full`] may try again later.
+    /// Any disk error: the caller takes the directory out of service, or for [`DiskErrorKind::Full`] tries again later.
+    /// Batches below [`Log::end`] were appended all the same (a segment was closed in between), the others were not.
     ///
     /// # Panics
     /// When the first batch does not begin at the log's end, or a batch is none: its bytes must have been checked.

@@ -10,7 +10,7 @@ use super::names::{
     remove_optional, segment_path,
 };
 use super::partition::{Log, create_segment};
-use super::segment::{Segment, open_optional};
+use super::segment::{SEGMENT_BYTES_MAX, Segment, open_optional};
 use super::walk::{HOP_BYTES, SCAN_BYTES, Walk};
 use crate::event::LogName;
 use crate::record::batch::{self, BatchHeader};
@@ -116,7 +116,8 @@ impl<D: Disk> Log<D> {
             }
             let file = self.disk.open(&segment_path(&self.dir, base, LOG))?;
             let length = file.len()?;
-            let segment = self.scan_segment(&file, base, length, now, found)?;
+            let next_base = self.segments.get(i + 1).map(|next| next.base);
+            let segment = self.scan_segment(&file, base, next_base, now, found)?;
             let good = u64::from(segment.size);
             files.push(file.clone());
             found.rebuilt_indexes += 1;
@@ -150,17 +151,27 @@ impl<D: Disk> Log<D> {
         &mut self,
         file: &D::File,
         base: Offset,
-        length: u64,
+        next_base: Option<Offset>,
         now: Millis,
         found: &mut Recovered,
     ) -> DiskResult<Segment> {
         let mut segment = Segment::empty(base, now);
-        let mut walk = Walk::new(file, 0, length.min(super::segment::SEGMENT_BYTES_MAX), SCAN_BYTES);
+        let length = file.len()?.min(SEGMENT_BYTES_MAX);
+        let mut walk = Walk::new(file, 0, length, SCAN_BYTES);
         self.end = base;
         while let Some((at, head)) = walk.next()? {
             let good = walk.batch(at, &head)?.is_some_and(|bytes| batch::check(bytes).is_ok());
             if !good || head.base_offset < self.end || head.last_offset - base > i64::from(i32::MAX) {
                 break;
+            }
+            // No checksum covers the base offset. Compaction leaves gaps, but what follows one must fit.
+            if head.base_offset > self.end {
+                let next =
+                    Walk::new(file, walk.position(), length, HOP_BYTES).next()?.map(|(_, next)| next.base_offset);
+                let fits = next.map_or(next_base == Some(head.last_offset + 1), |next| next > head.last_offset);
+                if !fits {
+                    break;
+                }
             }
             segment.note(&head, self.config.index_interval_bytes);
             self.end = head.last_offset + 1;
@@ -215,7 +226,7 @@ impl<D: Disk> Log<D> {
     /// Producer state: the newest good snapshot, and all batches after it.
     fn load_producers(&mut self, now: Millis, found: &mut Recovered) -> DiskResult<()> {
         let mut snapshots = self.snapshots()?;
-        let mut from = self.start;
+        let mut from = self.segments[0].base;
         while let Some(offset) = snapshots.pop() {
             let path = segment_path(&self.dir, offset, SNAPSHOT);
             if offset > self.end {

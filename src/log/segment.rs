@@ -172,9 +172,19 @@ impl Segment {
 
     /// Makes both index files anew and leaves the index open for more.
     pub(super) fn renew_indexes<D: Disk>(&mut self, disk: &D, dir: &str) -> DiskResult<[D::File; 2]> {
-        let offsets = disk.create(&segment_path(dir, self.base, INDEX))?;
+        self.write_indexes(disk, dir, "")
+    }
+
+    /// Makes both index files of a closed segment under names that end in `suffix`.
+    pub(super) fn create_indexes<D: Disk>(&mut self, disk: &D, dir: &str, suffix: &str) -> DiskResult<[D::File; 2]> {
+        self.seal();
+        self.write_indexes(disk, dir, suffix)
+    }
+
+    fn write_indexes<D: Disk>(&mut self, disk: &D, dir: &str, suffix: &str) -> DiskResult<[D::File; 2]> {
+        let offsets = disk.create(&format!("{}{suffix}", segment_path(dir, self.base, INDEX)))?;
         self.offsets.flush(&offsets)?;
-        let times = disk.create(&segment_path(dir, self.base, TIME_INDEX))?;
+        let times = disk.create(&format!("{}{suffix}", segment_path(dir, self.base, TIME_INDEX)))?;
         self.times.flush(&times)?;
         Ok([offsets, times])
     }
