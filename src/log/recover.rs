@@ -102,7 +102,8 @@ impl<D: Disk> Log<D> {
 
     /// Checks everything from the recovery point on, cuts the log at the first flaw, and puts the rest on disk.
     fn scan(&mut self, recovery_point: Offset, now: Millis, found: &mut Recovered) -> DiskResult<()> {
-        let first = self.segment_floor(recovery_point);
+        // A segment that ends at the recovery point may have been closed after it was synced: its indexes were not.
+        let first = self.segment_floor(recovery_point.saturating_sub(1));
         let mut cut = None;
         let mut files = Vec::new();
         for i in first..self.segments.len() {
