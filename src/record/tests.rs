@@ -1,3 +1,5 @@
+//! Batches built, checked, patched and taken apart again.
+
 use super::*;
 use crate::record::batch::{patch, stamp_append_time};
 use crate::record::{Builder, check_produced};

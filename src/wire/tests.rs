@@ -1,3 +1,5 @@
+//! The codec on every type: round trips, limits, hostile input.
+
 use super::*;
 use crate::types::{FileRange, LogId, Uuid};
 

@@ -1,5 +1,7 @@
 //! Our codec against Apache Kafka's: the same fields, the same bytes, for every key and version that is served.
 
+#![allow(clippy::disallowed_methods, reason = "it runs Kafka's own code and reads what that made")]
+
 #[path = "../fuzz/damage.rs"]
 mod damage;
 mod differential;
