@@ -238,3 +238,95 @@ fn a_deleted_topic_fails_who_waits_for_it() {
     "#]],
     );
 }
+
+#[test]
+fn a_session_tells_only_what_changed() {
+    // KIP-227: the second fetch names no partition and hears of none; a wrong epoch or an unknown session is refused.
+    check(
+        "create t; fetch t from=0 epoch=0; fetch - epoch=1; fetch - epoch=1; fetch - epoch=2 wait=9; produce t acks=all; \
+         appended t; synced t; located t bytes=100; fetch t from=1 epoch=3; fetch t from=1 epoch=-1",
+        expect![[r#"
+            > create t
+            append __cluster_metadata-0 at 0
+            sync __cluster_metadata-0
+            open t-0
+            reply 0: t ok
+            > fetch t from=0 epoch=0
+            reply 1: fetched nothing in a session, ok, high watermark 0
+            > fetch - epoch=1
+            reply 2: fetched nothing to tell in a session, ok
+            > fetch - epoch=1
+            reply 3: fetched nothing to tell, INVALID_FETCH_SESSION_EPOCH (71)
+            > fetch - epoch=2 wait=9
+            > produce t acks=all
+            epochs t-0 [(0, 0)]
+            append t-0 at 0
+            > appended t
+            sync t-0
+            > synced t
+            reply 5: t-0 at 0
+            ask where is t-0 from 0 below 1
+            > located t bytes=100
+            reply 4: fetched with 100 bytes of t-0
+            > fetch t from=1 epoch=3
+            reply 6: fetched nothing to tell in a session, ok
+            > fetch t from=1 epoch=-1
+            reply 7: fetched nothing, ok, high watermark 1
+        "#]],
+    );
+}
+
+#[test]
+fn a_session_hears_of_a_high_watermark_without_asking_for_data() {
+    check(
+        "create t; fetch t from=0 epoch=0; produce t acks=all; appended t; synced t; fetch t from=1 epoch=1; \
+         fetch - epoch=2; fetch t from=9 epoch=3; fetch t from=1 epoch=4",
+        expect![[r#"
+            > create t
+            append __cluster_metadata-0 at 0
+            sync __cluster_metadata-0
+            open t-0
+            reply 0: t ok
+            > fetch t from=0 epoch=0
+            reply 1: fetched nothing in a session, ok, high watermark 0
+            > produce t acks=all
+            epochs t-0 [(0, 0)]
+            append t-0 at 0
+            > appended t
+            sync t-0
+            > synced t
+            reply 2: t-0 at 0
+            > fetch t from=1 epoch=1
+            reply 3: fetched nothing in a session, ok, high watermark 1
+            > fetch - epoch=2
+            reply 4: fetched nothing to tell in a session, ok
+            > fetch t from=9 epoch=3
+            reply 5: fetched nothing in a session, OFFSET_OUT_OF_RANGE (1), high watermark -1
+            > fetch t from=1 epoch=4
+            reply 6: fetched nothing in a session, ok, high watermark 1
+        "#]],
+    );
+}
+
+#[test]
+fn a_produce_that_the_disk_does_not_finish_times_out() {
+    check(
+        "create t; produce t acks=all; appended t; time 999; time 1001; synced t",
+        expect![[r#"
+        > create t
+        append __cluster_metadata-0 at 0
+        sync __cluster_metadata-0
+        open t-0
+        reply 0: t ok
+        > produce t acks=all
+        epochs t-0 [(0, 0)]
+        append t-0 at 0
+        > appended t
+        sync t-0
+        > time 999
+        > time 1001
+        reply 1: t-0 REQUEST_TIMED_OUT (7)
+        > synced t
+    "#]],
+    );
+}

@@ -33,6 +33,7 @@ pub struct Teller {
     asked: BTreeMap<u64, (i16, i16)>,
     logs: BTreeMap<LogId, Told>,
     question: Option<(u64, Question)>,
+    session: i32,
     out: String,
 }
 
@@ -53,6 +54,7 @@ impl Default for Teller {
             asked: BTreeMap::new(),
             logs: BTreeMap::new(),
             question: None,
+            session: 0,
             out: String::new(),
         };
         let mut effects = Vec::new();
@@ -84,7 +86,7 @@ impl Teller {
                     let acks = if rest.contains(&"acks=all") { -1 } else { number("acks", 1) as i16 };
                     self.produce(topic, acks, number("pid", -1), number("seq", -1) as i32);
                 }
-                "fetch" => self.fetch(topic, number("from", 0), number("wait", 0) as i32),
+                "fetch" => self.fetch(topic, number("from", 0), number("wait", 0) as i32, number("epoch", -1) as i32),
                 "time" => {
                     self.now = topic.parse().expect("milliseconds");
                     self.step(Input::Tick);
@@ -156,10 +158,15 @@ impl Teller {
         self.request(8, &request);
     }
 
-    fn fetch(&mut self, topic: &str, from: Offset, wait: i32) {
+    /// Epoch -1 is a fetch without a session, 0 opens one, more goes on with it; `-` for a topic names none.
+    fn fetch(&mut self, topic: &str, from: Offset, wait: i32, epoch: i32) {
         let partition = FetchPartition { fetch_offset: from, partition_max_bytes: 1000, ..Default::default() };
         let topic = FetchTopic { topic: topic.into(), partitions: vec![partition], ..Default::default() };
-        self.request(11, &FetchRequest { max_wait_ms: wait, min_bytes: 1, topics: vec![topic], ..Default::default() });
+        let topics = if topic.topic == "-" { Vec::new() } else { vec![topic] };
+        let (session_id, session_epoch) = (if epoch > 0 { self.session } else { 0 }, epoch);
+        let request =
+            FetchRequest { max_wait_ms: wait, min_bytes: 1, session_id, session_epoch, topics, ..Default::default() };
+        self.request(11, &request);
     }
 
     fn locate(&mut self, bytes: u32) {
@@ -242,7 +249,7 @@ impl Teller {
         }
     }
 
-    fn reply(&self, slot: u64, chunks: &[Chunk]) -> String {
+    fn reply(&mut self, slot: u64, chunks: &[Chunk]) -> String {
         let (key, version) = self.asked[&slot];
         let Some(Chunk::Bytes(first)) = chunks.first() else { return "nothing".to_owned() };
         let ranges: Vec<String> = chunks
@@ -275,8 +282,18 @@ impl Teller {
             }
             1 => {
                 let response = FetchResponse::read(body, version).expect("a fetch response");
-                let part = &response.responses[0].partitions[0];
-                format!("fetched nothing, {}, high watermark {}", code(part.error_code), part.high_watermark)
+                let session = if response.session_id != 0 { " in a session" } else { "" };
+                if response.session_id != 0 {
+                    self.session = response.session_id;
+                }
+                let part = response.responses.first().map(|topic| &topic.partitions[0]);
+                match part {
+                    None => format!("fetched nothing to tell{session}, {}", code(response.error_code)),
+                    Some(part) => {
+                        let error = code(part.error_code);
+                        format!("fetched nothing{session}, {error}, high watermark {}", part.high_watermark)
+                    }
+                }
             }
             19 => {
                 let response = CreateTopicsResponse::read(body, version).expect("a create response");
