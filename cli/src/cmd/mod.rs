@@ -4,24 +4,46 @@
 //! To add a command: a file with those two, a line in the enum below (or in its noun's `Verb`), a line in the match that
 //! runs it, and a line in `CONTENTS`, which a test holds against the enum.
 
+mod bench;
+mod broker;
+mod config;
 mod console;
 mod console_consumer;
+mod doctor;
+mod playground;
+mod profile;
 mod topic;
+mod tree;
+mod version;
 
 use crate::args::ConnectArgs;
 use crate::failure::Failure;
 use crate::kafka::{KNOWN, Kafka, Settings};
 use crate::profile::Profiles;
 use crate::ui::{Format, Settings as UiSettings, Ui};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
 const CONTENTS: &str = "\
+Begin
+  playground        a broker to try things on, on this machine
+
 Topics and records
   topic             create, list, describe, alter, delete, trim, offsets
   console-consumer  read records: `kq console-consumer -t orders --from-beginning`
+
+The cluster
+  broker            list, describe, logdirs, api-versions
+  config            get, set, unset, diff: settings of topics and brokers while they run
+  doctor            check the path from here to the cluster
+  bench             produce, consume, e2e: how fast, how soon
+
+This tool
+  profile           named clusters, so that -b need not be typed
+  completion        for bash, zsh, fish, powershell
+  version           print it
 
 Every command explains itself: `kq topic create --help`. Addresses come from -b, KQ_BOOTSTRAP_SERVER, or a profile.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check failed, 10 unhealthy, 124 timed out, 130 interrupted.";
@@ -53,6 +75,37 @@ enum Command {
     },
     #[command(alias = "consume")]
     ConsoleConsumer(Box<console_consumer::ConsumerArgs>),
+    /// List and describe brokers
+    #[command(alias = "brokers", subcommand_required = true, arg_required_else_help = true)]
+    Broker {
+        #[command(subcommand)]
+        verb: broker::Verb,
+    },
+    /// Get, set, unset and compare settings
+    #[command(alias = "configs", subcommand_required = true, arg_required_else_help = true)]
+    Config {
+        #[command(subcommand)]
+        verb: config::Verb,
+    },
+    Playground(playground::Args),
+    Doctor(doctor::Args),
+    /// Measure how fast a cluster takes and gives records
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Bench {
+        #[command(subcommand)]
+        verb: bench::Verb,
+    },
+    /// Keep named clusters with their settings
+    #[command(alias = "profiles", subcommand_required = true, arg_required_else_help = true)]
+    Profile {
+        #[command(subcommand)]
+        verb: profile::Verb,
+    },
+    #[command(alias = "completions")]
+    Completion(tree::CompletionArgs),
+    #[command(hide = true)]
+    Generate(tree::GenerateArgs),
+    Version(version::Args),
 }
 
 impl Cli {
@@ -64,6 +117,21 @@ impl Cli {
             Command::ConsoleConsumer(args) => perform("console-consumer", args.story.settings(Format::Table), |ui| {
                 console_consumer::run(ui, ctx, &args)
             }),
+            Command::Broker { verb } => verb.run(ctx),
+            Command::Config { verb } => verb.run(ctx),
+            Command::Playground(args) => {
+                perform("playground", args.story.settings(Format::Table), |ui| playground::run(ui, ctx, &args))
+            }
+            Command::Doctor(args) => perform("doctor", args.common.settings(), |ui| doctor::run(ui, ctx, &args)),
+            Command::Bench { verb } => verb.run(ctx),
+            Command::Profile { verb } => verb.run(ctx),
+            Command::Completion(args) => {
+                perform("completion", UiSettings::default(), |ui| tree::completion(ui, Cli::command(), &args))
+            }
+            Command::Generate(args) => {
+                perform("generate", UiSettings::default(), |ui| tree::generate(ui, &Cli::command(), &args))
+            }
+            Command::Version(args) => perform("version", args.settings(), version::run),
         }
     }
 }
@@ -88,9 +156,18 @@ pub fn perform(name: &'static str, settings: UiSettings, run: impl FnOnce(&mut U
     ui.finish(result)
 }
 
-/// What is answered before the command line is parsed: `-X list`.
+/// What is answered before the command line is parsed: the daemon's part, `--help-json`, `-X list`.
 pub fn early(words: &[OsString]) -> Option<ExitCode> {
-    let listed = words.iter().any(|word| word == "-Xlist") || words.windows(2).any(|w| w[0] == "-X" && w[1] == "list");
+    if words.get(1).is_some_and(|word| word == crate::DAEMON_WORD) {
+        return Some(kqd::main(words.iter().skip(2).cloned()));
+    }
+    let mine: Vec<&OsString> = words.iter().skip(1).take_while(|word| *word != "--").collect();
+    if mine.iter().any(|word| *word == "--help-json") {
+        let names: Vec<String> = mine.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let code = perform("help", UiSettings::default(), |ui| tree::help_json(ui, Cli::command(), &names));
+        return Some(ExitCode::from(code));
+    }
+    let listed = mine.iter().any(|word| *word == "-Xlist") || mine.windows(2).any(|w| w[0] == "-X" && w[1] == "list");
     listed.then(|| {
         let width = KNOWN.iter().map(|known| known.name.len()).max().unwrap_or(0);
         ExitCode::from(perform("settings", UiSettings::default(), |ui| {
@@ -118,7 +195,6 @@ pub fn usage(error: &clap::Error, words: &[OsString]) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_tree_is_sound() {

@@ -121,15 +121,18 @@ impl Link {
         self.connection.in_flight()
     }
 
-    /// Whether an answer's bytes are here already, so that [`Link::receive`] will hardly wait.
-    pub fn is_readable(&self) -> bool {
-        !self.reader.buffer().is_empty() || {
-            let stream = self.reader.get_ref();
-            let _ = stream.set_nonblocking(true);
-            let peeked = stream.peek(&mut [0]);
-            let _ = stream.set_nonblocking(false);
-            !matches!(peeked, Err(ref error) if error.kind() == io::ErrorKind::WouldBlock)
+    /// Waits until an answer's first bytes are here, at most `timeout`; says whether they are. With no time to wait it
+    /// only looks.
+    pub fn wait_readable(&self, timeout: Duration) -> bool {
+        if !self.reader.buffer().is_empty() {
+            return true;
         }
+        let timeout = rustix::event::Timespec {
+            tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: timeout.subsec_nanos().into(),
+        };
+        let mut polled = [rustix::event::PollFd::new(self.reader.get_ref(), rustix::event::PollFlags::IN)];
+        rustix::event::poll(&mut polled, Some(&timeout)).is_ok_and(|ready| ready > 0)
     }
 
     /// The answer to the oldest request in flight, which was an `A`; waits for it, at most until `deadline` and no

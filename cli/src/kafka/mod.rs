@@ -6,7 +6,7 @@ pub mod offsets;
 mod settings;
 
 pub use link::Link;
-pub use settings::{BOOTSTRAP_DEFAULT, KNOWN, Settings, parse_seeds};
+pub use settings::{BOOTSTRAP_DEFAULT, KNOWN, Known, Settings, parse_seeds};
 
 use crate::failure::{Failure, Kind};
 use crate::time::now_ms;
