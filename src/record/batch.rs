@@ -374,6 +374,17 @@ pub fn set_max_timestamp(batch: &mut [u8], max_timestamp: Millis) {
     write_crc(batch);
 }
 
+/// Sets producer, epoch and the first sequence number of a batch that has not been sent; computes the checksum anew.
+///
+/// # Panics
+/// When `batch` is shorter than a header: it must have been checked.
+pub fn set_producer(batch: &mut [u8], id: ProducerId, epoch: i16, base_sequence: i32) {
+    batch[43..51].copy_from_slice(&id.to_be_bytes());
+    batch[51..53].copy_from_slice(&epoch.to_be_bytes());
+    batch[53..57].copy_from_slice(&base_sequence.to_be_bytes());
+    write_crc(batch);
+}
+
 fn write_crc(batch: &mut [u8]) -> u32 {
     let crc = crc32c(&batch[CRC_FROM..]);
     batch[CRC_AT..CRC_FROM].copy_from_slice(&crc.to_be_bytes());
@@ -413,6 +424,14 @@ mod tests {
         stamp_append_time(&mut bytes, 5);
         let header = check(&bytes).unwrap();
         assert_eq!((header.timestamp_type(), header.max_timestamp), (TimestampType::LogAppendTime, 5));
+    }
+
+    #[test]
+    fn a_producer_can_be_set_later() {
+        let mut bytes = batch(&["a", "b"]);
+        set_producer(&mut bytes, 99, 4, 17);
+        let header = check_produced(&bytes).unwrap();
+        assert_eq!((header.producer_id, header.producer_epoch, header.last_sequence()), (99, 4, 18));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod broker;
 mod config;
 mod console;
 mod console_consumer;
+mod console_producer;
 mod doctor;
 mod playground;
 mod profile;
@@ -32,6 +33,7 @@ Begin
 
 Topics and records
   topic             create, list, describe, alter, delete, trim, offsets
+  console-producer  write records: `kq console-producer -t orders`
   console-consumer  read records: `kq console-consumer -t orders --from-beginning`
 
 The cluster
@@ -73,6 +75,8 @@ enum Command {
         #[command(subcommand)]
         verb: topic::Verb,
     },
+    #[command(alias = "produce")]
+    ConsoleProducer(Box<console_producer::ProducerArgs>),
     #[command(alias = "consume")]
     ConsoleConsumer(Box<console_consumer::ConsumerArgs>),
     /// List and describe brokers
@@ -114,6 +118,9 @@ impl Cli {
         let ctx = &Ctx;
         match self.command {
             Command::Topic { verb } => verb.run(ctx),
+            Command::ConsoleProducer(args) => perform("console-producer", args.story.settings(Format::Table), |ui| {
+                console_producer::run(ui, ctx, &args)
+            }),
             Command::ConsoleConsumer(args) => perform("console-consumer", args.story.settings(Format::Table), |ui| {
                 console_consumer::run(ui, ctx, &args)
             }),
