@@ -158,7 +158,7 @@ pub(super) fn handle(broker: &mut Broker, cx: Context<'_>, request: FetchRequest
         to: cx.to,
         deadline: cx.now.saturating_add(i64::from(request.max_wait_ms.max(0))),
         min_bytes: request.min_bytes.max(0) as u64,
-        max_bytes: request.max_bytes.max(0) as u32,
+        max_bytes: request.max_bytes.min(broker.settings.fetch_max_bytes).max(0) as u32,
         committed_only: if request.isolation_level == 1 { CommittedOnly::Yes } else { CommittedOnly::No },
         session,
         parts,

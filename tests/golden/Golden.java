@@ -1,6 +1,6 @@
 // Asks Apache Kafka's own message classes for bytes and facts: run with Kafka's jars on the class path.
 //
-//   java -cp "$KQ_KAFKA_LIB/*" Golden.java OUTPUT_DIR kind:key:Name:first:last ...
+//   java -cp "$KAFKA_JARS/*" Golden.java OUTPUT_DIR kind:key:Name:first:last ...
 //
 // kind is request, response, record (of the metadata log) or header (keys 0, a request's, and 1, a response's). Writes
 // OUTPUT_DIR/messages.txt (`key version kind instance hex`) and OUTPUT_DIR/schema.txt (every field: name, type, versions,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// What to do when the files do not match.
-pub const HINT: &str = "run: UPDATE_EXPECT=1 KQ_KAFKA_LIB=<folder of Apache Kafka's jars> cargo test --test golden";
+pub const HINT: &str = "run: UPDATE_EXPECT=1 KAFKA_JARS=<folder of Apache Kafka's jars> cargo test --test golden";
 
 struct Name;
 
@@ -35,8 +35,8 @@ fn wanted() -> Vec<String> {
 
 /// `java` with Kafka's jars and a program of this folder; `None` (and a word about it) where there are no jars.
 pub fn kafka(program: &str) -> Option<Command> {
-    let Some(jars) = std::env::var_os("KQ_KAFKA_LIB") else {
-        eprintln!("KQ_KAFKA_LIB is not set: the committed files are taken as they are");
+    let Some(jars) = std::env::var_os("KAFKA_JARS") else {
+        eprintln!("KAFKA_JARS is not set: the committed files are taken as they are");
         return None;
     };
     let mut java = Command::new("java");
@@ -59,7 +59,7 @@ fn the_committed_files_are_what_kafka_says() {
     let Some(mut java) = kafka("Golden.java") else { return };
     let made = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("golden");
     std::fs::create_dir_all(&made).expect("the folder for made files");
-    golden_java(java.arg(&made).args(wanted()).output().expect("java must be installed where KQ_KAFKA_LIB is set"));
+    golden_java(java.arg(&made).args(wanted()).output().expect("java must be installed where KAFKA_JARS is set"));
     for name in ["messages.txt", "schema.txt"] {
         let fresh = std::fs::read(made.join(name)).expect("Golden.java wrote it");
         if std::env::var_os("UPDATE_EXPECT").is_some() {
