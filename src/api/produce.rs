@@ -102,17 +102,19 @@ struct Outcome {
 struct Refused {
     code: ErrorCode,
     message: Option<String>,
+    /// The records at fault, where it is not the whole batch (KIP-467).
+    records: Vec<i32>,
 }
 
 impl From<ErrorCode> for Refused {
     fn from(code: ErrorCode) -> Self {
-        Refused { code, message: None }
+        Refused { code, message: None, records: Vec::new() }
     }
 }
 
 impl Refused {
     fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Refused { code, message: Some(message.into()) }
+        Refused { code, message: Some(message.into()), records: Vec::new() }
     }
 }
 
@@ -137,6 +139,11 @@ pub(super) fn handle<'a>(broker: &mut Broker, cx: Context<'_>, request: ProduceR
                 response: PartitionProduceResponse {
                     error_code: refused.code.code(),
                     base_offset: -1,
+                    record_errors: refused
+                        .records
+                        .into_iter()
+                        .map(|batch_index| BatchIndexAndErrorMessage { batch_index, batch_index_error_message: None })
+                        .collect(),
                     error_message: refused.message.map(Into::into),
                     ..Default::default()
                 },
@@ -279,8 +286,12 @@ fn prepare<'a>(
     mut header: BatchHeader,
 ) -> Result<(Bytes<'a>, BatchHeader), Refused> {
     let bad = |e: crate::record::RecordError| Refused::new(e.code(), e.to_string());
-    if settings.compact && records::any_without_key(&bytes, DECOMPRESSED_BYTES_MAX).map_err(bad)? {
-        return Err(Refused::new(ErrorCode::InvalidRecord, "a compacted topic takes no record without a key"));
+    if settings.compact {
+        let keyless = records::without_key(&bytes, DECOMPRESSED_BYTES_MAX).map_err(bad)?;
+        if !keyless.is_empty() {
+            let refused = Refused::new(ErrorCode::InvalidRecord, "a compacted topic takes no record without a key");
+            return Err(Refused { records: keyless, ..refused });
+        }
     }
     let codec = header.codec().map_err(bad)?;
     let wanted = match settings.compression {

@@ -61,12 +61,12 @@ impl RecordError {
         match self {
             RecordError::Truncated { .. }
             | RecordError::BadLength(_)
-            | RecordError::TrailingBytes(_)
             | RecordError::BadCrc { .. }
             | RecordError::Decompress { .. } => ErrorCode::CorruptMessage,
-            RecordError::BadMagic(_) | RecordError::BadHeader(_) | RecordError::BadRecord { .. } => {
-                ErrorCode::InvalidRecord
-            }
+            RecordError::TrailingBytes(_)
+            | RecordError::BadMagic(_)
+            | RecordError::BadHeader(_)
+            | RecordError::BadRecord { .. } => ErrorCode::InvalidRecord,
             RecordError::UnknownCodec(_) => ErrorCode::UnsupportedCompressionType,
             RecordError::TooLarge { .. } => ErrorCode::MessageTooLarge,
             RecordError::BadSnapshot(_) => ErrorCode::KafkaStorageError,
@@ -81,7 +81,9 @@ impl fmt::Display for RecordError {
                 write!(f, "record batch truncated: {need} bytes needed, {have} there")
             }
             RecordError::BadLength(n) => write!(f, "record batch says it is {n} bytes long"),
-            RecordError::TrailingBytes(n) => write!(f, "{n} bytes after the end of the record batch"),
+            RecordError::TrailingBytes(n) => {
+                write!(f, "{n} bytes after the end of the record batch; a partition takes one batch a request")
+            }
             RecordError::BadMagic(magic) => write!(f, "record batch of format v{magic}; only v2 is supported"),
             RecordError::BadCrc { stored, computed } => {
                 write!(f, "record batch is corrupt: its checksum is {stored:#010x}, its bytes make {computed:#010x}")

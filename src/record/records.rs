@@ -207,17 +207,18 @@ pub fn validate(batch: &[u8], max_bytes: usize) -> Result<BatchHeader, RecordErr
     Ok(header)
 }
 
-/// Whether a record has no key: such a batch is refused by compacted topics.
+/// The indexes of the records without a key: for them a batch is refused by compacted topics.
 ///
 /// # Errors
 /// [`RecordError`] when the batch does not unpack.
-pub fn any_without_key(batch: &[u8], max_bytes: usize) -> Result<bool, RecordError> {
-    for record in &decode(batch, max_bytes)? {
+pub fn without_key(batch: &[u8], max_bytes: usize) -> Result<Vec<i32>, RecordError> {
+    let mut found = Vec::new();
+    for (index, record) in (0..).zip(&decode(batch, max_bytes)?) {
         if record?.key.is_none() {
-            return Ok(true);
+            found.push(index);
         }
     }
-    Ok(false)
+    Ok(found)
 }
 
 /// The largest timestamp in a batch and the first record that has it; `None` when there is no record.

@@ -108,5 +108,5 @@ class Broker:
 
     def tail(self, lines=12):
         text = self.output.read_text(errors="replace").splitlines() if self.output.exists() else []
-        text = [line[:300] for line in text if not line.startswith("\tat ")]
+        text = [line[:300] for line in text if not line.startswith("\tat ") and "is accepted and not used" not in line]
         return "\n".join(text[-lines:])

@@ -31,7 +31,7 @@ class Jvm:
         self.process.stdin.write(b" ".join(b"=" + base64.b64encode(f) for f in fields) + b"\n")
         self.process.stdin.flush()
         answer = self.process.stdout.readline().split()
-        assert len(answer) == 3, "the Java process is gone: see jvm.log"
+        assert len(answer) == 3, f"the Java process is gone: {self.process.wait(10)}"
         out, err = (base64.b64decode(f[1:]).decode(errors="replace") for f in answer[1:])
         return Result(int(answer[0]), out, err)
 
