@@ -11,6 +11,7 @@ mod console;
 mod console_consumer;
 mod console_producer;
 mod doctor;
+mod dump_log;
 mod playground;
 mod profile;
 mod topic;
@@ -40,6 +41,7 @@ The cluster
   broker            list, describe, logdirs, api-versions
   config            get, set, unset, diff: settings of topics and brokers while they run
   doctor            check the path from here to the cluster
+  dump-log          what stands in log segments, indexes and snapshots
   bench             produce, consume, e2e: how fast, how soon
 
 This tool
@@ -79,6 +81,7 @@ enum Command {
     ConsoleProducer(Box<console_producer::ProducerArgs>),
     #[command(alias = "consume")]
     ConsoleConsumer(Box<console_consumer::ConsumerArgs>),
+    DumpLog(Box<dump_log::DumpArgs>),
     /// List and describe brokers
     #[command(alias = "brokers", subcommand_required = true, arg_required_else_help = true)]
     Broker {
@@ -121,6 +124,9 @@ impl Cli {
             Command::ConsoleProducer(args) => perform("console-producer", args.story.settings(Format::Table), |ui| {
                 console_producer::run(ui, ctx, &args)
             }),
+            Command::DumpLog(args) => {
+                perform("dump-log", args.story.settings(Format::Table), |ui| dump_log::run(ui, ctx, &args))
+            }
             Command::ConsoleConsumer(args) => perform("console-consumer", args.story.settings(Format::Table), |ui| {
                 console_consumer::run(ui, ctx, &args)
             }),

@@ -3,7 +3,6 @@
 //! Reads partitions itself, without a group. Checks every batch's checksum. Ends with the count on stderr.
 
 mod args;
-mod decoder;
 mod fetcher;
 mod filter;
 mod output;

@@ -1,6 +1,6 @@
 //! How a record is shown: Kafka's text, JSON, hex, raw bytes, a template, or without its content.
 
-use super::decoder::Decoder;
+use crate::cmd::console::decoder::Decoder;
 use crate::cmd::console::template::{Field, Piece};
 use crate::cmd::console::{Properties, Template, base64};
 use crate::failure::Failure;
