@@ -46,8 +46,10 @@ pub struct Round {
     pub synced: Vec<(LogId, u32, Offset)>,
     /// Logs with their generation, and where each starts, durably.
     pub moved: Vec<(LogId, u32, Offset)>,
-    /// Why none of it counts.
+    /// Why none of it counts: the directory is done with.
     pub failure: Option<DiskError>,
+    /// Why the checkpoint files were not replaced, when all else went well: `moved` does not count.
+    pub checkpoint_failure: Option<DiskError>,
 }
 
 /// The handle of the thread.
@@ -125,7 +127,8 @@ fn work(dir: usize, disk: &RealDisk, shared: &Shared, mailbox: &Mailbox<Done>) {
 
 fn run(dir: usize, disk: &RealDisk, tasks: Vec<Task>, broken: Option<DiskError>) -> Round {
     let began = Instant::now();
-    let mut round = Round { dir, us: 0, synced: Vec::new(), moved: Vec::new(), failure: broken };
+    let mut round =
+        Round { dir, us: 0, synced: Vec::new(), moved: Vec::new(), failure: broken, checkpoint_failure: None };
     let (mut files, mut folders): (Vec<RealFile>, Vec<String>) = (Vec::new(), Vec::new());
     let (mut new_starts, mut points) = (None, None);
     for task in tasks {
@@ -143,10 +146,13 @@ fn run(dir: usize, disk: &RealDisk, tasks: Vec<Task>, broken: Option<DiskError>)
         }
     }
     if round.failure.is_none() {
-        let outcome = sync(disk, &files, &mut folders)
-            .and_then(|()| new_starts.map_or(Ok(()), |starts| write_offsets(disk, LOG_STARTS, &starts)))
+        round.failure = sync(disk, &files, &mut folders).err();
+    }
+    if round.failure.is_none() {
+        let outcome = new_starts
+            .map_or(Ok(()), |starts| write_offsets(disk, LOG_STARTS, &starts))
             .and_then(|()| points.map_or(Ok(()), |points| write_offsets(disk, RECOVERY_POINTS, &points)));
-        round.failure = outcome.err();
+        round.checkpoint_failure = outcome.err();
     }
     round.us = began.elapsed().as_micros() as u64;
     round

@@ -240,16 +240,21 @@ impl Store {
             };
             inputs.push(Input::Synced { log, generation, result });
         }
+        let unmoved = fault.or_else(|| round.checkpoint_failure.as_ref().map(storage_fault));
         for (log, generation, start) in &round.moved {
-            let result = fault.clone().map_or(Ok(*start), Err);
+            let result = unmoved.clone().map_or(Ok(*start), Err);
             inputs.push(Input::Trimmed { log: *log, generation: *generation, result });
         }
-        match &round.failure {
-            // A full disk may also refuse the small checkpoint files: nothing was promised, nothing is lost.
-            Some(error) if error.kind == DiskErrorKind::Full => self.note(Level::Error, error.what.clone()),
-            Some(error) => self.disk_failed(round.dir, error, inputs),
-            None if !round.moved.is_empty() => self.sweep(now, inputs),
-            None => {}
+        match (&round.failure, &round.checkpoint_failure) {
+            // Whatever its kind: what was not synced may be lost, also when it was space that was missing.
+            (Some(error), _) => {
+                let error = DiskError { kind: DiskErrorKind::Io, ..error.clone() };
+                self.disk_failed(round.dir, &error, inputs);
+            }
+            // A full disk may refuse the small checkpoint files: nothing was promised, nothing is lost.
+            (None, Some(error)) => self.disk_failed(round.dir, error, inputs),
+            (None, None) if !round.moved.is_empty() => self.sweep(now, inputs),
+            (None, None) => {}
         }
     }
 
