@@ -48,13 +48,14 @@ pub struct StoryArgs {
     /// Errors only
     #[arg(short = 'q', long, help_heading = "Output")]
     pub quiet: bool,
-    /// When to use colours
+    /// When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never
     #[arg(
         long,
         value_name = "WHEN",
         value_enum,
         default_value_t,
-        hide_possible_values = false,
+        hide_possible_values = true,
+        hide_default_value = true,
         help_heading = "Output"
     )]
     pub color: Color,
@@ -76,7 +77,7 @@ impl StoryArgs {
 /// The form of what goes to stdout, and the story.
 #[derive(Args, Clone, Debug, Default)]
 pub struct OutputArgs {
-    /// Form of the output
+    /// Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)
     #[arg(
         short = 'o',
         long = "output",
@@ -84,8 +85,8 @@ pub struct OutputArgs {
         value_enum,
         default_value_t,
         hide_possible_values = true,
-        help_heading = "Output",
-        help = "Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)"
+        hide_default_value = true,
+        help_heading = "Output"
     )]
     pub format: Format,
     #[command(flatten)]

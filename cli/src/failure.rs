@@ -75,7 +75,10 @@ impl Failure {
     /// The broker's answer to one item: its code, and its own words where it sent some.
     pub fn answered(code: ErrorCode, what: impl fmt::Display, words: Option<&str>) -> Self {
         let message = match words {
-            Some(words) if !words.is_empty() => format!("{what}: {words}"),
+            // Some brokers have words for this one and some do not; they say no more than ours.
+            Some(words) if !words.is_empty() && code != ErrorCode::UnknownTopicOrPartition => {
+                format!("{what}: {words}")
+            }
             _ => format!("{what}: {}", explain(code)),
         };
         let mut failure = Failure::new(code.name(), message);
@@ -130,6 +133,7 @@ pub fn explain(code: ErrorCode) -> String {
         ErrorCode::OffsetOutOfRange => "the offset is outside the log",
         ErrorCode::UnsupportedVersion => "the broker does not support this request",
         ErrorCode::TopicDeletionDisabled => "the broker has delete.topic.enable=false",
+        ErrorCode::PolicyViolation => "a policy forbids it",
         ErrorCode::KafkaStorageError => "the log directory is out of service",
         ErrorCode::NotEnoughReplicas | ErrorCode::NotEnoughReplicasAfterAppend => {
             "fewer replicas in sync than min.insync.replicas"

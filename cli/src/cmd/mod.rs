@@ -59,7 +59,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check failed, 10 unhealthy, 124 t
     version,
     about = "kq: operate kqd brokers, and any Kafka cluster",
     after_help = CONTENTS,
-    help_template = "{about}\n\n{usage-heading} {usage}\n\n{after-help}\n",
+    help_template = "{about}\n\n{usage-heading} {usage}{after-help}\n",
     disable_help_subcommand = true,
     subcommand_required = true,
     arg_required_else_help = true

@@ -67,6 +67,13 @@ struct Data {
     temporary: bool,
 }
 
+impl Data {
+    /// Where the records go: the broker writes its own log beside them.
+    fn records(&self) -> PathBuf {
+        if self.temporary { self.dir.join("data") } else { self.dir.clone() }
+    }
+}
+
 impl Drop for Data {
     fn drop(&mut self) {
         if self.temporary {
@@ -100,11 +107,17 @@ pub fn run(ui: &mut Ui, _ctx: &Ctx, args: &Args) -> Result<(), Failure> {
     }
     let data = data(args)?;
     let port = port(args)?;
-    let address = format!("127.0.0.1:{port}");
-    let mut daemon = Daemon::start(args, &data.dir, &address)?;
-    let ready = daemon.wait_ready(&stop).and_then(|()| make_topic(ui, &address, &args.topic));
+    let mut daemon = Daemon::start(args, &data.records(), port)?;
+    let mut ready = daemon.wait_ready(&stop);
+    let lost = |failure: &Failure| failure.causes.iter().any(|cause| cause.contains(&format!(":{PORT}")));
+    if args.port.is_none() && port == PORT && ready.as_ref().is_err_and(lost) {
+        // Someone else was quicker: any other port will do.
+        daemon = Daemon::start(args, &data.records(), 0)?;
+        ready = daemon.wait_ready(&stop);
+    }
+    let ready = ready.and_then(|address| make_topic(ui, &address, &args.topic).map(|()| address));
     let result = match ready {
-        Ok(()) => {
+        Ok(address) => {
             let _pointer = point(ui, &address);
             welcome(ui, args, &data, &address)?;
             daemon.watch(&stop)
@@ -134,24 +147,26 @@ fn data(args: &Args) -> Result<Data, Failure> {
     Ok(data)
 }
 
-/// A free port of loopback: the one asked for, Kafka's, or any.
+fn is_taken(port: u16) -> bool {
+    TcpListener::bind(("127.0.0.1", port)).is_err()
+}
+
+/// The port to listen on: the one asked for, Kafka's if it is free, else 0, for any.
 fn port(args: &Args) -> Result<u16, Failure> {
-    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).and_then(|listener| listener.local_addr());
     match args.port {
-        Some(port) => free(port).map(|address| address.port()).map_err(|error| {
-            Failure::new("PORT", format!("cannot listen on 127.0.0.1:{port}"))
+        Some(port) => match TcpListener::bind(("127.0.0.1", port)) {
+            Ok(_) => Ok(port),
+            Err(error) => Err(Failure::new("PORT", format!("cannot listen on 127.0.0.1:{port}"))
                 .because(error)
-                .hint("leave --port away to take a free one")
-        }),
-        None => free(PORT)
-            .or_else(|_| free(0))
-            .map(|address| address.port())
-            .map_err(|error| Failure::new("PORT", "no free port on 127.0.0.1").because(error)),
+                .hint("leave --port away to take a free one")),
+        },
+        None if is_taken(PORT) => Ok(0),
+        None => Ok(PORT),
     }
 }
 
 impl Daemon {
-    fn start(args: &Args, data: &Path, address: &str) -> Result<Daemon, Failure> {
+    fn start(args: &Args, data: &Path, port: u16) -> Result<Daemon, Failure> {
         let failed = |error: std::io::Error| Failure::new("DAEMON", "cannot start the broker").because(error);
         let program = std::env::current_exe().map_err(failed)?;
         let mut command = Command::new(program);
@@ -161,7 +176,7 @@ impl Daemon {
             .arg(data)
             .args([
                 "--override",
-                &format!("listeners=PLAINTEXT://{address}"),
+                &format!("listeners=PLAINTEXT://127.0.0.1:{port}"),
                 "--override",
                 "http.listener=127.0.0.1:0",
             ]);
@@ -188,13 +203,16 @@ impl Daemon {
         Ok(Daemon { child, lines, last })
     }
 
-    /// Waits for the line that says clients may come.
-    fn wait_ready(&mut self, stop: &AtomicBool) -> Result<(), Failure> {
+    /// Waits for the line that says clients may come, and where: `READY PLAINTEXT://127.0.0.1:9092 …`.
+    fn wait_ready(&mut self, stop: &AtomicBool) -> Result<String, Failure> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self.lines.recv_timeout(Duration::from_millis(20)) {
-                Ok(line) if line.starts_with("READY") => return Ok(()),
-                Ok(_) => {}
+                Ok(line) => {
+                    if let Some((_, rest)) = line.strip_prefix("READY").and_then(|line| line.split_once("://")) {
+                        return Ok(rest.split([' ', ',']).next().unwrap_or_default().to_string());
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => std::thread::sleep(Duration::from_millis(20)),
             }

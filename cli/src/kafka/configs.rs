@@ -2,12 +2,17 @@
 
 use super::{Kafka, To};
 use crate::failure::Failure;
+use crate::time::now_ms;
 use kq::api::describe_configs::{DescribeConfigs, DescribeConfigsRequest, DescribeConfigsResource};
 use kq::api::incremental_alter_configs::{
     AlterConfigsResource, AlterableConfig, IncrementalAlterConfigs, IncrementalAlterConfigsRequest,
 };
+use kq::client::Retry;
 use kq::error::ErrorCode;
 use kq::types::NodeId;
+
+/// How long a change may take to be seen, in milliseconds.
+const SETTLE_MS_MAX: i64 = 1_000;
 
 /// What has settings.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -222,7 +227,29 @@ impl Kafka {
                 return Err(Failure::answered(code, entity, result.error_message.as_deref()));
             }
         }
-        Ok(())
+        if validate_only == ValidateOnly::No { self.settle(entity, changes) } else { Ok(()) }
+    }
+
+    /// Waits until who asks sees the changes, too: the broker that took them tells the others. Not for ever, as a broker
+    /// may write a value in its own way.
+    fn settle(&mut self, entity: &Entity, changes: &[(Change, String, Option<String>)]) -> Result<(), Failure> {
+        let mut retry = Retry::until(now_ms().saturating_add(SETTLE_MS_MAX));
+        loop {
+            let settings = self.describe_configs(std::slice::from_ref(entity), Documented::No)?.remove(0)?;
+            let value = |name: &str| settings.iter().find(|s| s.name == name).and_then(|s| s.value.as_deref());
+            let has = |list: Option<&str>, item: Option<&str>| {
+                list.is_some_and(|list| list.split(',').any(|part| Some(part.trim()) == item))
+            };
+            let seen = changes.iter().all(|(change, name, wanted)| match change {
+                Change::Set => value(name).is_none_or(|value| Some(value) == wanted.as_deref()),
+                Change::Append => has(value(name), wanted.as_deref()),
+                Change::Subtract => !has(value(name), wanted.as_deref()),
+                Change::Unset => true,
+            });
+            if seen || !self.pause(&mut retry) {
+                return Ok(());
+            }
+        }
     }
 }
 

@@ -208,6 +208,21 @@ impl Kafka {
         }
     }
 
+    /// As [`Kafka::require_topics`], for topics that were just made: brokers learn of them one after the other.
+    ///
+    /// # Errors
+    /// As [`Kafka::require_topics`], when the command's time is up.
+    pub fn await_topics<S: AsRef<str>>(&mut self, topics: &[S]) -> Result<(), Failure> {
+        let mut retry = self.retry();
+        loop {
+            match self.require_topics(topics) {
+                Err(failure) if failure.code == ErrorCode::UnknownTopicOrPartition.name() && self.pause(&mut retry) => {
+                }
+                result => return result,
+            }
+        }
+    }
+
     fn first_missing<S: AsRef<str>>(&self, topics: &[S]) -> Option<(String, Option<i32>, ErrorCode)> {
         for name in topics.iter().map(AsRef::as_ref) {
             let Some(topic) = self.cluster.topics.get(name) else {

@@ -11,6 +11,7 @@ fn cell(value: &Value, absent: &str) -> String {
         Value::String(text) if text.is_empty() => absent.into(),
         Value::String(text) => text.clone(),
         Value::Array(items) if items.is_empty() => absent.into(),
+        Value::Object(fields) if fields.is_empty() => absent.into(),
         Value::Array(items) => items.iter().map(|item| cell(item, absent)).collect::<Vec<_>>().join(","),
         Value::Object(fields) => {
             fields.iter().map(|(key, value)| format!("{key}={}", cell(value, absent))).collect::<Vec<_>>().join(",")
@@ -180,7 +181,7 @@ mod tests {
             kq: 1
             data:
               - name: "a b"
-                n: null
+                "n": null
                 "on": "on"
                 list:
                   - 1

@@ -7,6 +7,7 @@ mod produce;
 
 use super::{Ctx, perform};
 use crate::failure::{Failure, Kind};
+use crate::kafka::offsets::{LATEST, TopicPartition};
 use crate::kafka::{Kafka, Link, To};
 use crate::ui::Ui;
 use clap::Subcommand;
@@ -118,11 +119,13 @@ fn ensure_topic(ui: &Ui, kafka: &mut Kafka, topic: &str, partitions: i32) -> Res
             }
         }
         ui.note(format!("topic {topic} made with {partitions} partition(s); `kq topic delete {topic}` removes it"));
-        // The brokers learn of it one after the other.
-        let mut retry = kafka.retry();
-        while kafka.require_topics(&[topic]).is_err() && kafka.pause(&mut retry) {}
+        kafka.await_topics(&[topic])?;
     }
-    kafka.require_topics(&[topic])
+    kafka.require_topics(&[topic])?;
+    // A broker that has just become leader may not know it yet: asking for offsets waits until it does.
+    let known = kafka.cluster.topics.get(topic).map_or(Vec::new(), |topic| topic.partitions.clone());
+    let keys: Vec<TopicPartition> = known.iter().map(|partition| (topic.to_string(), partition.index)).collect();
+    kafka.list_offsets(&keys, LATEST).map(drop)
 }
 
 /// A record's value: bytes that compress about as badly as text.

@@ -125,5 +125,14 @@ fn alter(
             return Err(Failure::answered(code, format!("topic {name}"), result.error_message.as_deref()));
         }
     }
-    Ok(())
+    // Done when who asks sees it, too.
+    let mut retry = kafka.retry();
+    let wanted = usize::try_from(count).unwrap_or(0);
+    while !args.dry_run && kafka.cluster.topics.get(name).is_none_or(|topic| topic.partitions.len() < wanted) {
+        if !kafka.pause(&mut retry) {
+            return Err(Failure::timed_out(format!("topic {name}: the new partitions did not appear")));
+        }
+        kafka.refresh(&[name])?;
+    }
+    kafka.require_topics(&[name])
 }

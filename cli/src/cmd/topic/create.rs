@@ -132,10 +132,12 @@ pub fn run(ui: &mut Ui, ctx: &Ctx, args: &Args) -> Result<(), Failure> {
                 result: result.to_string(),
             });
         }
+        rows.sort_by_key(|row| args.names.iter().position(|name| *name == row.topic));
         break (rows, failures);
     };
-    if args.wait && failures.is_empty() && !args.dry_run {
-        kafka.require_topics(&args.names)?;
+    if args.wait {
+        let there = rows.iter().filter(|row| matches!(row.result.as_str(), "created" | "exists"));
+        kafka.await_topics(&there.map(|row| row.topic.clone()).collect::<Vec<_>>())?;
     }
     ui.rows(COLUMNS, &rows)?;
     Failure::of_many(failures, args.names.len())

@@ -116,6 +116,7 @@ pub fn run(ui: &mut Ui, ctx: &Ctx, args: &Args) -> Result<(), Failure> {
         }
         open = again;
     }
+    rows.sort_by_key(|row| names.iter().position(|name| *name == row.topic));
     ui.rows(COLUMNS, &rows)?;
     Failure::of_many(failures, names.len())
 }

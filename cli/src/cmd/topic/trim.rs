@@ -107,11 +107,18 @@ pub fn run(ui: &mut Ui, ctx: &Ctx, args: &Args) -> Result<(), Failure> {
         let topics = vec![DeleteRecordsTopic { name: args.name.as_str().into(), partitions }];
         let request = DeleteRecordsRequest { topics, timeout_ms: kafka.timeout_ms() };
         let answer = kafka.call::<DeleteRecords>(To::Broker(leader), &request)?;
-        for result in answer.read()?.topics.iter().flat_map(|topic| &topic.partitions) {
+        let response = answer.read()?;
+        let mut results: Vec<_> = response.topics.iter().flat_map(|topic| &topic.partitions).collect();
+        results.sort_by_key(|result| result.partition_index);
+        for result in results {
             let code = ErrorCode::from_code(result.error_code);
             if !code.is_none() {
                 let what = format!("topic {}, partition {}", args.name, result.partition_index);
-                failures.push(Failure::answered(code, what, None).hint("`kq topic offsets` shows what there is"));
+                let hint = match code {
+                    ErrorCode::PolicyViolation => "only topics whose cleanup.policy has delete can be trimmed",
+                    _ => "`kq topic offsets` shows what there is",
+                };
+                failures.push(Failure::answered(code, what, None).hint(hint));
             }
             rows.push(Row {
                 partition: result.partition_index,

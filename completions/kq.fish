@@ -1,0 +1,665 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_kq_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_kq_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_kq_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_kq_using_subcommand
+    set -l cmd (__fish_kq_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c kq -n "__fish_kq_needs_command" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_needs_command" -s V -l version -d 'Print version'
+complete -c kq -n "__fish_kq_needs_command" -f -a "topic" -d 'Create, list, describe, alter, delete and trim topics'
+complete -c kq -n "__fish_kq_needs_command" -f -a "console-producer" -d 'Write records to a topic'
+complete -c kq -n "__fish_kq_needs_command" -f -a "console-consumer" -d 'Read records from topics'
+complete -c kq -n "__fish_kq_needs_command" -f -a "broker" -d 'List and describe brokers'
+complete -c kq -n "__fish_kq_needs_command" -f -a "config" -d 'Get, set, unset and compare settings'
+complete -c kq -n "__fish_kq_needs_command" -f -a "playground" -d 'Start a broker on loopback to try things on; Ctrl-C stops it'
+complete -c kq -n "__fish_kq_needs_command" -f -a "doctor" -d 'Check the path from here to the cluster: names, ports, protocol, advertised addresses, leaders'
+complete -c kq -n "__fish_kq_needs_command" -f -a "bench" -d 'Measure how fast a cluster takes and gives records'
+complete -c kq -n "__fish_kq_needs_command" -f -a "profile" -d 'Keep named clusters with their settings'
+complete -c kq -n "__fish_kq_needs_command" -f -a "completion" -d 'Print a shell\'s completion script'
+complete -c kq -n "__fish_kq_needs_command" -f -a "generate" -d 'Write completions and man pages into a directory'
+complete -c kq -n "__fish_kq_needs_command" -f -a "version" -d 'Print the version'
+complete -c kq -n "__fish_kq_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete trim offsets" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete trim offsets" -f -a "create" -d 'Create topics'
+complete -c kq -n "__fish_kq_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete trim offsets" -f -a "list" -d 'List topics'
+complete -c kq -n "__fish_kq_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete trim offsets" -f -a "describe" -d 'Describe topics: partitions, settings, and what an acknowledgement promises'
+complete -c kq -n "__fish_kq_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete trim offsets" -f -a "alter" -d 'Change topics: settings, and the number of partitions'
+complete -c kq -n "__fish_kq_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete trim offsets" -f -a "delete" -d 'Delete topics and all their records'
+complete -c kq -n "__fish_kq_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete trim offsets" -f -a "trim" -d 'Delete a topic\'s oldest records'
+complete -c kq -n "__fish_kq_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete trim offsets" -f -a "offsets" -d 'Show a topic\'s offsets: first and next of each partition, or the offset at a point in time'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from create" -s p -l partitions -d 'Partitions of each [default: the broker\'s num.partitions]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from create" -s r -l replication-factor -d 'Replicas of each partition [default: the broker\'s default.replication.factor]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from create" -s c -l config -d 'A topic setting; repeat for more' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from create" -l replica-assignment -d 'Brokers of each partition: 1:2,2:3 puts partition 0 on brokers 1 and 2, partition 1 on 2 and 3' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from create" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from create" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from create" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from create" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from create" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from create" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from create" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from create" -l if-not-exists -d 'A topic that exists already is fine'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from create" -l wait -d 'Wait until every partition has a leader'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from create" -l dry-run -d 'Say what would be done, and let the broker check it; change nothing'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from create" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from list" -s r -l regex -d 'Only topics whose whole name matches' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from list" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from list" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from list" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from list" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from list" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from list" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from list" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from list" -s d -l detailed -d 'Show replicas, leaders and ids, too'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from list" -s i -l internal -d 'Show Kafka\'s own topics, too'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from list" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from describe" -s r -l regex -d 'Topics whose whole name matches' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from describe" -l section -d 'Only these parts: summary, partitions, configs, offsets, size' -r -f -a "summary\t'One line a topic, with its durability promise'
+partitions\t'One line a partition'
+configs\t'Settings that differ from the default'
+offsets\t'First and next offset of each partition'
+size\t'Bytes of each replica'"
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from describe" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from describe" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from describe" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from describe" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from describe" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from describe" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from describe" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from describe" -l under-replicated -d 'Only partitions with replicas out of sync'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from describe" -l unavailable -d 'Only partitions without a leader'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from describe" -l under-min-isr -d 'Only partitions with fewer in sync than min.insync.replicas'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from describe" -l at-min-isr -d 'Only partitions with exactly min.insync.replicas in sync'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from describe" -l with-overrides -d 'Only topics with settings of their own'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from describe" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from describe" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from describe" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from alter" -l set -d 'Set a setting' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from alter" -l unset -d 'Take a setting back to its default' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from alter" -l append -d 'Add to a setting that is a list' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from alter" -l subtract -d 'Take from a setting that is a list' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from alter" -l partitions -d 'Grow to this many partitions' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from alter" -l add-partitions -d 'Grow by this many partitions' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from alter" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from alter" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from alter" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from alter" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from alter" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from alter" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from alter" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from alter" -l dry-run -d 'Say what would be done, and let the broker check it; change nothing'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from alter" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from alter" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from alter" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from delete" -s r -l regex -d 'Topics whose whole name matches (never Kafka\'s own)' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from delete" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from delete" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from delete" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from delete" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from delete" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from delete" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from delete" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from delete" -l if-exists -d 'A topic that does not exist is fine'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Go ahead without asking'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from delete" -l dry-run -d 'Say what would be done, and let the broker check it; change nothing'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from delete" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from delete" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from trim" -l to -d 'The new first offset: a number, end, or @TIME (the first record at or after it)' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from trim" -s p -l partition -d 'Only these partitions' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from trim" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from trim" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from trim" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from trim" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from trim" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from trim" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from trim" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from trim" -s y -l yes -d 'Go ahead without asking'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from trim" -l dry-run -d 'Say what would be done, and let the broker check it; change nothing'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from trim" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from trim" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from trim" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from offsets" -l time -d 'earliest, latest, max (the record with the largest timestamp), or @TIME: the first record at or after it' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from offsets" -s p -l partition -d 'Only these partitions' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from offsets" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from offsets" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from offsets" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from offsets" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from offsets" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from offsets" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from offsets" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from offsets" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from offsets" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from offsets" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -s t -l topic -d 'Topic to write to' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -s k -l key -d 'Key of every record' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -s H -l header -d 'Header of every record; several times for several' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -s p -l partition -d 'Partition of every record; else the key decides, and records without one go where there is room' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -s z -l compression-codec -l compress -d 'Compress batches: none, gzip, snappy, lz4, zstd, with a level as in zstd:9' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l timestamp -d 'Timestamp of every record: milliseconds since 1970, 2026-11-23T01:02:03Z, -1h [default: the input\'s, else now]' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l acks -l request-required-acks -d 'Who must have a record before it counts: all (-1), 1, 0' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l file -d 'Read from a file instead of standard input' -r -F
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l rate -d 'At most so many records per second' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l repeat -d 'Send every record N times' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l ack-format -d 'Print a line for each record that was written: %t topic, %p partition, %o offset, %T append time; \\n' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l transactional-id -d 'Write in transactions; this version of kq does not' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l input -d 'How the input is laid out' -r -f -a "raw\t'One record a line, as reader properties say'
+json\t'One JSON object a line, as `kq console-consumer --output json` writes them'
+csv\t'Comma-separated with a heading: key, value, partition, timestamp, header.NAME'"
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -s f -l format -d 'Template: %k key, %v value, %h headers (a=1,b=2), %p partition, %T timestamp; \\t \\n between. What stands last ends a record' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l null-value -d 'Keys, values and header values equal to this are null' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l reader-property -d 'parse.key, parse.headers, ignore.error, key.separator, headers.delimiter, headers.separator, headers.key.separator, null.marker' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l property -d 'Old name of --reader-property' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l reader-config -d 'Properties file for the reader' -r -F
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l line-reader -d 'Kafka\'s reader class; the default one is known' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l batch-size -d 'Bytes of records to collect for one batch [default: 262144]' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l max-partition-memory-bytes -d 'Old name of --batch-size' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l timeout -d 'How many milliseconds to wait for more records (linger.ms) [default: 5]' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l message-send-max-retries -d 'Attempts after the first, where the broker answers with an error that may pass' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l retry-backoff-ms -d 'Pause before trying again' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l request-timeout-ms -d 'How long a request may take' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l max-block-ms -d 'How long to wait for the topic and for room' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l max-memory-bytes -d 'Bytes of records that may wait to be sent' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l metadata-expiry-ms -d 'Accepted for Kafka\'s sake: metadata is refreshed when it proves old' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l socket-buffer-size -d 'Accepted for Kafka\'s sake: the kernel sizes socket buffers' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l command-property -d 'Client setting, as -X' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l producer-property -d 'Old name of --command-property' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l producer.config -d 'Old name of --command-config' -r -F
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -s Z -l tombstone -d 'An empty value is a tombstone'
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -l sync -d 'Send each record alone and wait for it'
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand console-producer" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -s t -l topic -d 'Topic to read' -r
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -l include -d 'Read every topic whose whole name matches' -r
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -s p -l partition -d 'Only these partitions' -r
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -s o -l offset -d 'Where to begin, or from where to where: start, end, 42, -10 (before the end), +10 (after the start), @TIME, A:B' -r
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -l tail -d 'The last N records of each partition, then exit' -r
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -s n -l max-messages -d 'Exit after so many records' -r
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -l timeout-ms -d 'Exit when no record has come for so many milliseconds' -r
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -s g -l group -d 'Consumer group; this version of kq reads without one' -r
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -l isolation-level -d 'Which transactions to show' -r -f -a "read_uncommitted\t'All records'
+read_committed\t'No records of open or aborted transactions'"
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -l grep -d 'Only records that match: k:REGEX, v:REGEX, h:NAME=REGEX; given several times, all must match' -r
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -l output -d 'Form of the output' -r -f -a "text\t'As Kafka\'s console consumer: the value, and what formatter properties add'
+json\t'One JSON object a line; `kq console-producer --input json` reads it back'
+pretty\t'JSON over several lines'
+hex\t'Key, headers and value in hex'
+raw\t'Values without anything between them'"
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -s f -l format -d 'Template: %k key, %v value, %t topic, %p partition, %o offset, %T timestamp, %h headers, %K and %V lengths; \\t \\n' -r
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -l print -d 'Parts to print: topic, partition, offset, ts, epoch, headers, key, value' -r
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -l key-deserializer -d 'Kafka\'s class for keys (String, Long, …)' -r
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -l value-deserializer -d 'Kafka\'s class for values (String, Long, …)' -r
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -l formatter -d 'Kafka\'s formatter class; the default one and NoOpMessageFormatter are known' -r
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -l formatter-config -d 'Properties file for the formatter' -r -F
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -l formatter-property -d 'print.key, print.timestamp, print.partition, print.offset, print.epoch, print.headers, print.value, key.separator, line.separator, headers.separator, null.literal, key.deserializer, value.deserializer, headers.deserializer' -r
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -l property -d 'Old name of --formatter-property' -r
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -l command-property -d 'Client setting, as -X' -r
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -l consumer-property -d 'Old name of --command-property' -r
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -l consumer.config -d 'Old name of --command-config' -r -F
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -l from-beginning -d 'Begin with the first record'
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -s e -l exit-at-end -d 'Exit at the end of what is there now'
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -l wait-topic -d 'Wait for a topic that does not exist yet'
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -l meta-only -d 'Topic, partition, offset, timestamp, key size, value size, number of headers; no content'
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -l skip-message-on-error -d 'Skip records that the deserializer does not take'
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -l enable-systest-events -d 'Say when the consumer stops, for Kafka\'s system tests'
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kq -n "__fish_kq_using_subcommand broker; and not __fish_seen_subcommand_from list describe logdirs api-versions" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand broker; and not __fish_seen_subcommand_from list describe logdirs api-versions" -f -a "list" -d 'List the cluster\'s brokers'
+complete -c kq -n "__fish_kq_using_subcommand broker; and not __fish_seen_subcommand_from list describe logdirs api-versions" -f -a "describe" -d 'Describe one broker: address, load, directories, settings'
+complete -c kq -n "__fish_kq_using_subcommand broker; and not __fish_seen_subcommand_from list describe logdirs api-versions" -f -a "logdirs" -d 'Show the log directories and what is in them'
+complete -c kq -n "__fish_kq_using_subcommand broker; and not __fish_seen_subcommand_from list describe logdirs api-versions" -f -a "api-versions" -d 'Show which requests a broker takes, in which versions'
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from list" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from list" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from list" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from list" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from list" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from list" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from list" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from list" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from describe" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from describe" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from describe" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from describe" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from describe" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from describe" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from describe" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from describe" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from describe" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from describe" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from logdirs" -l by -d 'One line a dir, partition, or topic' -r -f -a "dir\t'A directory'
+partition\t'A replica'
+topic\t'A topic, all brokers together'"
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from logdirs" -l sort -d 'In the order of name or size' -r -f -a "name\t'By broker, directory, topic'
+size\t'Largest first'"
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from logdirs" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from logdirs" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from logdirs" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from logdirs" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from logdirs" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from logdirs" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from logdirs" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from logdirs" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from logdirs" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from logdirs" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from api-versions" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from api-versions" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from api-versions" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from api-versions" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from api-versions" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from api-versions" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from api-versions" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from api-versions" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from api-versions" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from api-versions" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand config; and not __fish_seen_subcommand_from get set unset diff" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand config; and not __fish_seen_subcommand_from get set unset diff" -f -a "get" -d 'Show settings in force: those that differ from the default, or the ones named, or all'
+complete -c kq -n "__fish_kq_using_subcommand config; and not __fish_seen_subcommand_from get set unset diff" -f -a "set" -d 'Change settings; they take effect at once'
+complete -c kq -n "__fish_kq_using_subcommand config; and not __fish_seen_subcommand_from get set unset diff" -f -a "unset" -d 'Take settings back to their defaults'
+complete -c kq -n "__fish_kq_using_subcommand config; and not __fish_seen_subcommand_from get set unset diff" -f -a "diff" -d 'Compare settings: of two topics or brokers, or of one with its defaults'
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from get" -l entity -d 'What has the settings: topic, broker or cluster; may stand first among the words instead' -r -f -a "topic\t'A topic'
+broker\t'One broker'
+cluster\t'All brokers'"
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from get" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from get" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from get" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from get" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from get" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from get" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from get" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from get" -s a -l all -d 'Those at their defaults, too'
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from get" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from get" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from set" -l entity -d 'What has the settings: topic, broker or cluster; may stand first among the words instead' -r -f -a "topic\t'A topic'
+broker\t'One broker'
+cluster\t'All brokers'"
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from set" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from set" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from set" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from set" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from set" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from set" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from set" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from set" -l dry-run -d 'Let the broker check it; change nothing'
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from set" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from unset" -l entity -d 'What has the settings: topic, broker or cluster; may stand first among the words instead' -r -f -a "topic\t'A topic'
+broker\t'One broker'
+cluster\t'All brokers'"
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from unset" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from unset" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from unset" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from unset" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from unset" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from unset" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from unset" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from unset" -l dry-run -d 'Let the broker check it; change nothing'
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from unset" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from unset" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from unset" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from diff" -l entity -d 'What has the settings: topic, broker or cluster; may stand first among the words instead' -r -f -a "topic\t'A topic'
+broker\t'One broker'
+cluster\t'All brokers'"
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from diff" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from diff" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from diff" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from diff" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from diff" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from diff" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from diff" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from diff" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from diff" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand playground" -l data-dir -d 'Keep the data here, and find it again next time [default: a directory that is removed at the end]' -r -F
+complete -c kq -n "__fish_kq_using_subcommand playground" -l port -d 'Listen on this port of 127.0.0.1 [default: 9092 if it is free, else any]' -r
+complete -c kq -n "__fish_kq_using_subcommand playground" -l topic -d 'The topic to make' -r
+complete -c kq -n "__fish_kq_using_subcommand playground" -l override -d 'A broker setting by its Kafka name; repeat for more' -r
+complete -c kq -n "__fish_kq_using_subcommand playground" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand playground" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand playground" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand playground" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand doctor" -l topic -d 'Write one record to this topic and read it back' -r
+complete -c kq -n "__fish_kq_using_subcommand doctor" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand doctor" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand doctor" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand doctor" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand doctor" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand doctor" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand doctor" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand doctor" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand doctor" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand bench; and not __fish_seen_subcommand_from produce consume e2e" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand bench; and not __fish_seen_subcommand_from produce consume e2e" -f -a "produce" -d 'Measure writing: pipelined requests over several connections'
+complete -c kq -n "__fish_kq_using_subcommand bench; and not __fish_seen_subcommand_from produce consume e2e" -f -a "consume" -d 'Measure reading: a topic from its beginning to where it ends now'
+complete -c kq -n "__fish_kq_using_subcommand bench; and not __fish_seen_subcommand_from produce consume e2e" -f -a "e2e" -d 'Measure the time from sending a record to having read it, one at a time'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -s t -l topic -d 'The topic; made when it is missing' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l partitions -d 'Partitions of the topic, when it is made' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l num-records -d 'Records to write' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l record-size -d 'Bytes of each record\'s value' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l throughput -d 'Records a second, all connections together; -1 for as many as will go' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l batch-size -d 'Bytes of records in one request' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l connections -d 'Connections' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l in-flight -d 'Requests sent ahead of their answers, on each connection' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l acks -d 'Who must have a record before it counts: all, 1, or 0 (nobody: no answer)' -r -f -a "all\t''
+-1\t''
+1\t''
+0\t''"
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -s z -l compression -d 'none, gzip, snappy, lz4, zstd' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l duration -d 'Stop after this long, whatever was written' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -s t -l topic -d 'The topic' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -l num-records -d 'Stop after this many records' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -l fetch-size -d 'Most bytes of one partition in one answer' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -l connections -d 'Connections; partitions are dealt out to them' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -l hide-header -d 'Do not print the heading'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s t -l topic -d 'The topic, of which partition 0 is used; made when it is missing' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l num-records -d 'Records to send' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l record-size -d 'Bytes of each record\'s value' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l acks -d 'Who must have a record before it counts: all or 1' -r -f -a "all\t''
+-1\t''
+1\t''"
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand profile; and not __fish_seen_subcommand_from create use list print edit delete" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand profile; and not __fish_seen_subcommand_from create use list print edit delete" -f -a "create" -d 'Make a profile, or replace one; the first one is used from then on'
+complete -c kq -n "__fish_kq_using_subcommand profile; and not __fish_seen_subcommand_from create use list print edit delete" -f -a "use" -d 'Use a profile from now on'
+complete -c kq -n "__fish_kq_using_subcommand profile; and not __fish_seen_subcommand_from create use list print edit delete" -f -a "list" -d 'List profiles'
+complete -c kq -n "__fish_kq_using_subcommand profile; and not __fish_seen_subcommand_from create use list print edit delete" -f -a "print" -d 'Print the settings of a profile, or all that are in force and where they come from'
+complete -c kq -n "__fish_kq_using_subcommand profile; and not __fish_seen_subcommand_from create use list print edit delete" -f -a "edit" -d 'Open the profiles in $EDITOR'
+complete -c kq -n "__fish_kq_using_subcommand profile; and not __fish_seen_subcommand_from create use list print edit delete" -f -a "delete" -d 'Delete a profile'
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from create" -s b -l bootstrap-server -d 'Brokers to start from; several with commas' -r
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from create" -s X -d 'A client setting by its Kafka name; repeat for more' -r
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from create" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from create" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from create" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from use" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from use" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from use" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from use" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from use" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from list" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from list" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from list" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from print" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from print" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from print" -l resolved -d 'Every setting in force with its origin'
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from print" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from print" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from print" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from edit" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from edit" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from edit" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from edit" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from edit" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from delete" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from delete" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from delete" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from delete" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand profile; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand completion" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand generate" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand version" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand version" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand version" -l json -d 'As JSON (the same as -o json)'
+complete -c kq -n "__fish_kq_using_subcommand version" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand version" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand version" -s h -l help -d 'Print help'

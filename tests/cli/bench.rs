@@ -1,0 +1,67 @@
+//! Benchmarks finish, count right, and print Kafka's lines.
+
+use crate::broker::brokers;
+use crate::screen::kq;
+use serde_json::Value;
+
+fn run(address: &str, line: &str) -> (Option<i32>, String, String) {
+    let output = kq("none").env("KQ_BOOTSTRAP_SERVER", address).args(line.split_whitespace()).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn what_is_produced_is_consumed() {
+    for broker in brokers() {
+        let run = |line: &str| run(&broker.address, line);
+        let (code, out, err) =
+            run("bench produce -t bench-count --partitions 3 --num-records 5000 --connections 2 -z zstd");
+        assert_eq!(code, Some(0), "{err}");
+        // The shape of producer-perf-test's last line.
+        let shape: String = out.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
+        let mut shape = shape.replace("999,999", "9");
+        while shape.contains("99") {
+            shape = shape.replace("99", "9");
+        }
+        assert_eq!(
+            shape,
+            "9 records sent, 9.9 records/sec (9.9 MB/sec), 9.9 ms avg latency, 9.9 ms max latency, 9 ms 9th, 9 ms 9th, \
+             9 ms 9th, 9 ms 9.9th.\n",
+            "{out}"
+        );
+        let (code, out, err) = run("bench consume -t bench-count --connections 3 -o json");
+        let value: Value = serde_json::from_str(&out).expect("JSON");
+        assert_eq!((code, value["data"]["records"].as_i64()), (Some(0), Some(5000)), "{err}");
+        let (code, out, err) = run("bench e2e -t bench-count --num-records 20 -o json");
+        let value: Value = serde_json::from_str(&out).expect("JSON");
+        assert_eq!((code, value["data"]["records"].as_i64()), (Some(0), Some(20)), "{err}");
+        let (code, ..) = run("topic delete bench-count -y");
+        assert_eq!(code, Some(0));
+    }
+}
+
+#[test]
+fn a_rate_is_kept() {
+    for broker in brokers() {
+        let (code, out, err) = run(
+            &broker.address,
+            "bench produce -t bench-rate --num-records 200 --throughput 400 --batch-size 1 -o json",
+        );
+        let value: Value = serde_json::from_str(&out).expect("JSON");
+        let seconds = value["data"]["seconds"].as_f64().unwrap_or(0.0);
+        assert!(code == Some(0) && (0.45..5.0).contains(&seconds), "{seconds} s: {err}");
+        run(&broker.address, "topic delete bench-rate -y");
+    }
+}
+
+#[test]
+fn a_refused_record_is_a_failure() {
+    for broker in brokers() {
+        let run = |line: &str| run(&broker.address, line);
+        run("topic create bench-small -c max.message.bytes=100 --wait -q");
+        let (code, _, err) = run("bench produce -t bench-small --num-records 10 --record-size 1000 -q");
+        assert_eq!(code, Some(1), "{err}");
+        assert!(err.starts_with("error: topic bench-small, partition 0: "), "{err}");
+        run("topic delete bench-small -y -q");
+    }
+}
