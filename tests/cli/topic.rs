@@ -194,7 +194,7 @@ fn a_dry_run_changes_nothing() {
             exit 0
             $ kq topic list -r dry
             TOPIC  PARTITIONS  REPLICATION-FACTOR
-            ! no topics; `kq topic create NAME` makes one
+            ! no topic matches
             exit 0
             $ kq topic create dry -p 2 --wait -q
             TOPIC  PARTITIONS  REPLICATION-FACTOR  RESULT

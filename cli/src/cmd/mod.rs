@@ -50,7 +50,7 @@ This tool
   version           print it
 
 Every command explains itself: `kq topic create --help`. Addresses come from -b, KQ_BOOTSTRAP_SERVER, or a profile.
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check failed, 10 unhealthy, 124 timed out, 130 interrupted.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check failed, 124 timed out, 130 interrupted.";
 
 /// A Kafka cluster's operator in one tool
 #[derive(Parser, Debug)]

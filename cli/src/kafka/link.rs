@@ -57,11 +57,6 @@ impl Link {
         }
     }
 
-    /// `host:port`, as it was connected to.
-    pub fn address(&self) -> &str {
-        &self.address
-    }
-
     /// What the broker serves, and the state of what is in flight.
     pub fn connection(&self) -> &Connection {
         &self.connection
@@ -114,11 +109,6 @@ impl Link {
             self.out.clear();
         }
         Ok(())
-    }
-
-    /// Requests that wait for their answer.
-    pub fn in_flight(&self) -> usize {
-        self.connection.in_flight()
     }
 
     /// Waits until an answer's first bytes are here, at most `timeout`; says whether they are. With no time to wait it

@@ -62,7 +62,8 @@ pub fn run(ui: &mut Ui, ctx: &Ctx, args: &Args) -> Result<(), Failure> {
     let topics: Vec<Topic> = kafka.cluster.topics.values().filter(shown).cloned().collect();
     ui.rows(COLUMNS, &topics)?;
     if topics.is_empty() && ui.is_for_people() {
-        ui.note("no topics; `kq topic create NAME` makes one");
+        let none = if regex.is_some() { "no topic matches" } else { "no topics; `kq topic create NAME` makes one" };
+        ui.note(none);
     }
     Ok(())
 }
