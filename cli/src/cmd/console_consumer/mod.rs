@@ -20,6 +20,7 @@ use fetcher::{Fetched, Fetcher, Limits, Next};
 use kq::client::{Verdict, verdict};
 use output::Shown;
 use places::Place;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -90,6 +91,8 @@ pub fn run(ui: &mut Ui, ctx: &Ctx, args: &ConsumerArgs) -> Result<(), Failure> {
             write_out(&mut out)?;
             if shown > before {
                 last = Instant::now();
+            } else if nobody_reads() {
+                std::process::exit(0);
             } else if args.idle().is_some_and(|idle| last.elapsed() >= idle) {
                 break;
             }
@@ -118,6 +121,13 @@ fn write_out(out: &mut Vec<u8>) -> Result<(), Failure> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
         Err(error) => Err(Failure::new("STDOUT", "cannot write to standard output").because(error)),
     }
+}
+
+/// Whether the other end of standard output is gone (`kq … | head`): noticed here while no record comes to be written.
+fn nobody_reads() -> bool {
+    let stdout = std::io::stdout();
+    let mut fds = [PollFd::new(&stdout, PollFlags::empty())];
+    poll(&mut fds, Some(&Timespec::default())).is_ok() && fds[0].revents().contains(PollFlags::ERR)
 }
 
 fn limits(args: &ConsumerArgs, kafka: &Kafka) -> Result<Limits, Failure> {

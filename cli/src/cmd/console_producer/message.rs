@@ -392,7 +392,7 @@ mod tests {
         assert_eq!(read(r"%k\t%v\n", "a\tb\tc"), Ok(("a|b\tc".into(), None, None)));
         assert_eq!(read("%p:%T [%h] %k=%v", "2:99 [x=1,y=] k=v=w"), Ok(("k|v=w|x=1|y=".into(), Some(2), Some(99))));
         assert!(read(r"%k\t%v\n", "alone").is_err());
-        assert!(read(r"<%v>\n", "<a>b").is_err());
+        assert!(read(r"[%k]%v\n", "a]b").is_err());
         assert_eq!(split_end(&"%v".parse().unwrap()).1, b"\n");
         assert_eq!(split_end(&"%v;;".parse().unwrap()).1, b";;");
     }

@@ -1,6 +1,7 @@
 //! `.log` and `.checkpoint` files: batches and their records.
 
 use super::{Depth, base_offset, metadata, unreadable};
+use crate::cmd::console::decoder::Decoder;
 use crate::failure::Failure;
 use crate::ui::Ui;
 use kq::record::batch::{HEADER_BYTES, add_sequence};
@@ -72,9 +73,7 @@ pub fn dump(ui: &mut Ui, path: &Path, depth: &Depth, complaints: &mut Vec<String
     let mut out: Vec<u8> = Vec::new();
     while let Some((position, header, bytes)) = batches.next() {
         let valid = check(&bytes).is_ok();
-        if depth.metadata || !depth.records || !header.is_control() {
-            batch_line(&header, position, valid, &mut out);
-        }
+        batch_line(&header, position, valid, &mut out);
         if depth.records && valid {
             match decode(&bytes, BATCH_BYTES_MAX) {
                 Ok(decoded) => {
@@ -88,9 +87,7 @@ pub fn dump(ui: &mut Ui, path: &Path, depth: &Depth, complaints: &mut Vec<String
                             gaps.push((last_offset, record.offset));
                         }
                         last_offset = record.offset;
-                        if depth.metadata || (depth.contents && !header.is_control()) {
-                            record_line(&header, &record, depth, &mut out);
-                        }
+                        record_line(&header, &record, depth, &mut out);
                     }
                 }
                 Err(error) => complaints.push(format!("{}: the batch at position {position}: {error}", path.display())),
@@ -165,17 +162,25 @@ fn record_line(batch: &BatchHeader, record: &Record<'_>, depth: &Depth, out: &mu
         if let Some(key) = record.key {
             put(out, format_args!("{gap}key: "));
             gap = " ";
-            depth.key.write(key, out).unwrap_or_else(|why| put(out, format_args!("<{why}>")));
+            content(depth.key, key, out);
         }
         if let Some(value) = record.value {
             put(out, format_args!("{gap}payload: "));
             match depth.cluster {
                 true => put(out, format_args!("{}", metadata::to_json(value))),
-                false => depth.value.write(value, out).unwrap_or_else(|why| put(out, format_args!("<{why}>"))),
+                false => content(depth.value, value, out),
             }
         }
     }
     out.push(b'\n');
+}
+
+/// A key or value; bytes that are no text are shown as such.
+fn content(decoder: Decoder, bytes: &[u8], out: &mut Vec<u8>) {
+    match decoder {
+        Decoder::Bytes => out.extend_from_slice(String::from_utf8_lossy(bytes).as_bytes()),
+        decoder => decoder.write(bytes, out).unwrap_or_else(|why| put(out, format_args!("<{why}>"))),
+    }
 }
 
 /// What a control record says: the key is its version and type, the value depends on that.

@@ -28,7 +28,7 @@ pub fn dump_producers(ui: &mut Ui, path: &Path) -> Result<(), Failure> {
             );
             line += &format!("offsetDelta: {} timestamp: {}", sent.offset_delta, sent.timestamp);
         }
-        ui.text(&(line + "\n"))?;
+        ui.text(&format!("{}\n", line.trim_end()))?;
     }
     Ok(())
 }
