@@ -14,7 +14,7 @@ KAFKA_LIB = os.environ["KAFKA_JARS"]
 BIN = pathlib.Path(os.environ.get("KQ_BIN", pathlib.Path(__file__).parents[2] / "target/ci"))
 HERE = pathlib.Path(__file__).parent
 JAVA = ["java", "-cp", KAFKA_LIB + "/*", f"-Dlog4j2.configurationFile={HERE}/log4j2.properties"]
-READY_SECONDS = 60
+READY_SECONDS = 180
 
 
 def free_port():

@@ -1,8 +1,10 @@
 """The clients: each writes the shared records to a topic and reads topics back, checking every record."""
+import json
 import subprocess
 import time
 
 import records
+from broker import BIN
 from records import COUNT
 
 
@@ -155,4 +157,39 @@ class Console(Client):
         check.done()
 
 
-ALL = {"java": Java, "confluent-kafka": Librdkafka, "kafka-python": KafkaPython, "kcat": Kcat, "console": Console}
+class Kq(Client):
+    """kq's own console tools, in JSON both ways."""
+
+    def write(self, broker, topic, codec):
+        def line(i):
+            headers = [{"key": n, "value": None if v is None else v.decode()} for n, v in records.headers(i)]
+            return json.dumps({"partition": i % self.partitions, "timestamp": records.timestamp(i), "headers": headers,
+                               "key": text(records.key(i)), "value": text(records.value(i))})
+        kq(broker, "console-producer", "--topic", topic, "--input", "json", "-z", codec, "-q",
+           stdin="\n".join(map(line, range(COUNT))).encode()).check_returncode()
+
+    def read(self, broker, topic, check):
+        out = kq(broker, "console-consumer", "--topic", topic, "-o", "start", "-e", "--output", "json", "-q")
+        out.check_returncode()
+        for line in out.stdout.splitlines():
+            r = json.loads(line)
+            headers = [(h["key"], data(h["value"])) for h in r["headers"]]
+            check.add(r["partition"], r["offset"], r["timestamp"], data(r["key"]), data(r["value"]), headers)
+        check.done()
+
+
+def text(b):
+    return None if b is None else b.decode()
+
+
+def data(s):
+    return None if s is None else s.encode()
+
+
+def kq(broker, *args, stdin=b""):
+    """Runs kq on the broker."""
+    return subprocess.run([BIN / "kq", *args, "-b", broker.bootstrap], input=stdin, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=120, env={"HOME": "/nonexistent", "PATH": "/usr/bin:/bin"})
+
+
+ALL = {"java": Java, "confluent-kafka": Librdkafka, "kafka-python": KafkaPython, "kcat": Kcat, "console": Console, "kq": Kq}

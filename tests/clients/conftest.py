@@ -25,6 +25,16 @@ def broker(tmp_path_factory):
         b.close()
 
 
+@pytest.fixture(scope="session")
+def both(tmp_path_factory, broker):
+    """The broker under test and the reference."""
+    reference = Broker("kafka", tmp_path_factory.mktemp("reference"))
+    try:
+        yield broker, reference.start()
+    finally:
+        reference.close()
+
+
 @pytest.fixture
 def own_broker(tmp_path):
     """own_broker(**settings) starts a broker for this test alone; `kind` picks another one than the session's."""

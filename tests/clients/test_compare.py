@@ -4,7 +4,7 @@ import re
 import pytest
 
 import raw
-from broker import Broker
+from compare import plain
 from conftest import KIND
 
 pytestmark = pytest.mark.skipif(KIND != "kqd", reason="compares kqd with the reference")
@@ -15,31 +15,8 @@ OTHER_VALUES = {
     "flush.messages", "log.flush.interval.messages",  # acknowledged means on disk: 1, group-committed
     "socket.receive.buffer.bytes", "socket.send.buffer.bytes",  # left to the system's autotuning unless set
 }
-# What the reference has more: eligible leader replicas, which come with replication, and cordoned directories.
-MORE = ["DYNAMIC_DEFAULT_BROKER_CONFIG:min.insync.replicas=1, ", " or some brokers have all their log directories cordoned"]
 # Settings of the place a broker runs at.
 PLACES = {"listeners", "advertised.listeners", "log.dir", "log.dirs", "metadata.log.dir", "controller.quorum.voters"}
-
-
-@pytest.fixture(scope="module")
-def both(tmp_path_factory, broker):
-    """kqd and the reference."""
-    reference = Broker("kafka", tmp_path_factory.mktemp("reference"))
-    try:
-        yield broker, reference.start()
-    finally:
-        reference.close()
-
-
-def plain(text, broker):
-    """Without ids, ports, paths and log lines."""
-    for more in MORE:
-        text = text.replace(more, "")
-    text = text.replace(str(broker.data), "DATA").replace(f"127.0.0.1:{broker.port}", "BROKER")
-    text = re.sub(r"TopicId: \S{22}", "TopicId: ID", text)
-    text = re.sub(r"Cluster ID: \S{22}", "Cluster ID: ID", text)
-    # The stack traces and log lines that Apache's tools print below their own message.
-    return "\n".join(line for line in text.splitlines() if not re.match(r"\tat |\d{4}-\d\d-\d\d[ T]|Caused by: ", line))
 
 
 @pytest.fixture(scope="module")
