@@ -39,10 +39,8 @@ fn start(mut command: Command, is_ready: fn(&str) -> bool) -> (Child, String) {
         let stdout = child.stdout.take().expect("its stdout");
         let mut child = Some(child);
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            if is_ready(&line) {
-                if let Some(child) = child.take() {
-                    let _ = sender.send((child, line));
-                }
+            if let Some(child) = child.take_if(|_| is_ready(&line)) {
+                let _ = sender.send((child, line));
             }
         }
         loop {
@@ -123,6 +121,7 @@ fn apache(jars: &Path) -> Broker {
     let child =
         server.arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("java runs");
     kill_at_the_end(child.id());
+    std::mem::forget(child);
     let deadline = Instant::now() + PATIENCE;
     while TcpStream::connect(&address).is_err() {
         assert!(Instant::now() < deadline, "Apache Kafka listens on {address}");

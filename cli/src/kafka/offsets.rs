@@ -21,6 +21,9 @@ pub type TopicPartition = (String, i32);
 /// What was found: offset and timestamp, -1 where there is none.
 pub type Found = (i64, i64);
 
+/// What each partition's leader said.
+type Answers = Vec<(TopicPartition, Result<Found, ErrorCode>)>;
+
 impl Kafka {
     /// The offset of each partition at `timestamp` ([`EARLIEST`], [`LATEST`], [`MAX_TIMESTAMP`] or milliseconds: the
     /// first record at or after). The topics must be known ([`Kafka::refresh`]).
@@ -58,12 +61,7 @@ impl Kafka {
         }
     }
 
-    fn offsets_at(
-        &mut self,
-        leader: NodeId,
-        asked: &[TopicPartition],
-        timestamp: i64,
-    ) -> Result<Vec<(TopicPartition, Result<Found, ErrorCode>)>, Failure> {
+    fn offsets_at(&mut self, leader: NodeId, asked: &[TopicPartition], timestamp: i64) -> Result<Answers, Failure> {
         let mut topics: Vec<ListOffsetsTopic<'_>> = Vec::new();
         for (topic, partition_index) in asked {
             if topics.last().is_none_or(|last| last.name != topic.as_str()) {
