@@ -37,6 +37,9 @@ _kq() {
             kq,doctor)
                 cmd="kq__subcmd__doctor"
                 ;;
+            kq,dump-log)
+                cmd="kq__subcmd__dump__subcmd__log"
+                ;;
             kq,generate)
                 cmd="kq__subcmd__generate"
                 ;;
@@ -131,7 +134,7 @@ _kq() {
 
     case "${cmd}" in
         kq)
-            opts="-h -V --help --version topic console-producer console-consumer broker config playground doctor bench profile completion generate version"
+            opts="-h -V --help --version topic console-producer console-consumer dump-log broker config playground doctor bench profile completion generate version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1311,6 +1314,44 @@ _kq() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "table wide json yaml tsv schema" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kq__subcmd__dump__subcmd__log)
+            opts="-v -q -h --files --print-data-log --deep-iteration --skip-record-metadata --verify-index-only --index-sanity-check --max-message-size --max-bytes --key-decoder-class --value-decoder-class --cluster-metadata-decoder --offsets-decoder --transaction-log-decoder --remote-log-metadata-decoder --share-group-state-decoder --quiet --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --files)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-message-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key-decoder-class)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --value-decoder-class)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --color)

@@ -29,6 +29,7 @@ complete -c kq -n "__fish_kq_needs_command" -s V -l version -d 'Print version'
 complete -c kq -n "__fish_kq_needs_command" -f -a "topic" -d 'Create, list, describe, alter, delete and trim topics'
 complete -c kq -n "__fish_kq_needs_command" -f -a "console-producer" -d 'Write records to a topic'
 complete -c kq -n "__fish_kq_needs_command" -f -a "console-consumer" -d 'Read records from topics'
+complete -c kq -n "__fish_kq_needs_command" -f -a "dump-log" -d 'Show what stands in log segments, indexes and snapshots'
 complete -c kq -n "__fish_kq_needs_command" -f -a "broker" -d 'List and describe brokers'
 complete -c kq -n "__fish_kq_needs_command" -f -a "config" -d 'Get, set, unset and compare settings'
 complete -c kq -n "__fish_kq_needs_command" -f -a "playground" -d 'Start a broker on loopback to try things on; Ctrl-C stops it'
@@ -292,6 +293,27 @@ complete -c kq -n "__fish_kq_using_subcommand console-consumer" -l enable-systes
 complete -c kq -n "__fish_kq_using_subcommand console-consumer" -s v -d 'Say what is done; twice: every request'
 complete -c kq -n "__fish_kq_using_subcommand console-consumer" -s q -l quiet -d 'Errors only'
 complete -c kq -n "__fish_kq_using_subcommand console-consumer" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kq -n "__fish_kq_using_subcommand dump-log" -l files -d 'The files, with commas between' -r -F
+complete -c kq -n "__fish_kq_using_subcommand dump-log" -l max-message-size -d 'The largest batch that an index may point at' -r
+complete -c kq -n "__fish_kq_using_subcommand dump-log" -l max-bytes -d 'Read so many bytes of each log at most' -r
+complete -c kq -n "__fish_kq_using_subcommand dump-log" -l key-decoder-class -d 'What keys are: StringDecoder, LongDecoder, IntegerDecoder' -r
+complete -c kq -n "__fish_kq_using_subcommand dump-log" -l value-decoder-class -d 'What values are: StringDecoder, LongDecoder, IntegerDecoder' -r
+complete -c kq -n "__fish_kq_using_subcommand dump-log" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand dump-log" -l print-data-log -d 'Print each record with its key and value'
+complete -c kq -n "__fish_kq_using_subcommand dump-log" -l deep-iteration -d 'Print each record, not only batches'
+complete -c kq -n "__fish_kq_using_subcommand dump-log" -l skip-record-metadata -d 'Print keys and values only'
+complete -c kq -n "__fish_kq_using_subcommand dump-log" -l verify-index-only -d 'Check indexes against the log without printing them'
+complete -c kq -n "__fish_kq_using_subcommand dump-log" -l index-sanity-check -d 'Check indexes as a broker does at its start, without printing them'
+complete -c kq -n "__fish_kq_using_subcommand dump-log" -l cluster-metadata-decoder -d 'The records are those of the cluster\'s metadata'
+complete -c kq -n "__fish_kq_using_subcommand dump-log" -l offsets-decoder -d 'The records are those of __consumer_offsets; this version of kq does not read them'
+complete -c kq -n "__fish_kq_using_subcommand dump-log" -l transaction-log-decoder -d 'The records are those of __transaction_state; this version of kq does not read them'
+complete -c kq -n "__fish_kq_using_subcommand dump-log" -l remote-log-metadata-decoder -d 'The records are those of tiered storage; this version of kq does not read them'
+complete -c kq -n "__fish_kq_using_subcommand dump-log" -l share-group-state-decoder -d 'The records are those of share groups; this version of kq does not read them'
+complete -c kq -n "__fish_kq_using_subcommand dump-log" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand dump-log" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand dump-log" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kq -n "__fish_kq_using_subcommand broker; and not __fish_seen_subcommand_from list describe logdirs api-versions" -s h -l help -d 'Print help'
 complete -c kq -n "__fish_kq_using_subcommand broker; and not __fish_seen_subcommand_from list describe logdirs api-versions" -f -a "list" -d 'List the cluster\'s brokers'
 complete -c kq -n "__fish_kq_using_subcommand broker; and not __fish_seen_subcommand_from list describe logdirs api-versions" -f -a "describe" -d 'Describe one broker: address, load, directories, settings'
