@@ -1,0 +1,190 @@
+//! Settings, each by its effect.
+
+use crate::broker::{Broker, eventually};
+use crate::client::{Client, batch, batch_at};
+use kq::api::metadata::{Metadata, MetadataRequest, MetadataRequestTopic};
+use std::path::Path;
+
+/// Starts a broker with settings and hands it and a connection to `look`.
+fn with(settings: &[&str], look: impl FnOnce(&Broker, &mut Client, &Path)) {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = Broker::start(dir.path(), settings);
+    let mut client = broker.client();
+    look(&broker, &mut client, dir.path());
+}
+
+/// Asks for a topic as a client does that means to use it: error code and number of partitions.
+fn metadata(client: &mut Client, topic: &str) -> (i16, usize) {
+    let topics = Some(vec![MetadataRequestTopic { name: Some(topic.into()), ..Default::default() }]);
+    let request = MetadataRequest { topics, allow_auto_topic_creation: true, ..Default::default() };
+    client.call::<Metadata, _>(4, &request, |response| {
+        (response.topics[0].error_code, response.topics[0].partitions.len())
+    })
+}
+
+fn segments(dir: &Path, log: &str) -> usize {
+    let names = std::fs::read_dir(dir.join("data").join(log)).unwrap();
+    names.filter(|name| name.as_ref().unwrap().path().extension().is_some_and(|ext| ext == "log")).count()
+}
+
+#[test]
+fn topics_that_make_themselves() {
+    with(&["num.partitions=5"], |_, client, _| {
+        eventually("the topic is there", || metadata(client, "made") == (0, 5));
+    });
+    with(&["auto.create.topics.enable=false"], |_, client, _| {
+        assert_eq!(metadata(client, "unmade"), (3, 0));
+        assert_eq!(metadata(client, "unmade"), (3, 0));
+    });
+}
+
+#[test]
+fn who_and_where_the_broker_is() {
+    let settings = ["broker.id=42", "advertised.listeners=PLAINTEXT://broker.example:1234"];
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = crate::broker::command(dir.path(), &settings);
+    command.stdout(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(line.starts_with("READY PLAINTEXT://broker.example:1234 http="), "{line}");
+    let meta = std::fs::read_to_string(dir.path().join("data/meta.properties")).unwrap();
+    assert!(meta.contains("node.id=42\n"), "{meta}");
+    with(&["broker.id=42"], |broker, client, _| {
+        client.call::<Metadata, _>(4, &MetadataRequest::default(), |response| {
+            let only = &response.brokers[0];
+            assert_eq!((only.node_id, &*only.host, only.port), (42, "127.0.0.1", i32::from(broker.address.port())));
+        });
+    });
+}
+
+#[test]
+fn sizes_and_times_of_segments() {
+    with(&["log.segment.bytes=10000", "log.index.interval.bytes=100"], |_, client, dir| {
+        assert_eq!(client.create("t", 1, &[]), 0);
+        for _ in 0..10 {
+            assert_eq!(client.put("t", &[&"x".repeat(3000)]).0, 0);
+        }
+        assert_eq!(segments(dir, "t-0"), 4);
+        let index = dir.join("data/t-0/00000000000000000000.index");
+        assert_eq!(std::fs::metadata(index).unwrap().len(), 16, "an entry for every batch but the first");
+    });
+    with(&["log.roll.ms=1000"], |_, client, dir| {
+        assert_eq!(client.create("t", 1, &[]), 0);
+        let now = 1_767_000_000_000;
+        for seconds in [0, 0, 5, 5, 10] {
+            assert_eq!(client.produce("t", 0, -1, &batch_at(now + seconds * 1000, &["v"])).0, 0);
+        }
+        assert_eq!(segments(dir, "t-0"), 3);
+    });
+}
+
+#[test]
+fn what_retention_takes_away() {
+    let old = 1_600_000_000_000;
+    let settings = ["log.retention.hours=1", "log.retention.check.interval.ms=300", "log.segment.delete.delay.ms=0"];
+    with(&settings, |_, client, dir| {
+        assert_eq!(client.create("t", 1, &[]), 0);
+        assert_eq!(client.produce("t", 0, -1, &batch_at(old, &["old"])).0, 0);
+        eventually("the old record is gone", || client.offset("t", 0, -2) == 1);
+        assert_eq!(client.put("t", &["new"]), (0, 1));
+        assert_eq!(client.read_all("t", 0), [(1, "new".into())]);
+        eventually("its file is gone", || !dir.join("data/t-0/00000000000000000000.log").exists());
+    });
+    let settings = ["log.retention.bytes=5000", "log.segment.bytes=2000", "log.retention.check.interval.ms=300"];
+    with(&settings, |broker, client, _| {
+        assert_eq!(client.create("t", 1, &[]), 0);
+        for _ in 0..20 {
+            assert_eq!(client.put("t", &[&"x".repeat(900)]).0, 0);
+        }
+        eventually("old segments are gone", || client.offset("t", 0, -2) >= 12);
+        let size = broker.metric("kqd_log_size_bytes{topic=\"t\",partition=\"0\"}").unwrap();
+        assert!((5000.0..8000.0).contains(&size), "{size}");
+        let left = client.read_all("t", 0).len() as i64;
+        assert_eq!(left + client.offset("t", 0, -2), 20);
+    });
+}
+
+#[test]
+fn what_producers_may_do() {
+    with(&["message.max.bytes=1000"], |_, client, _| {
+        assert_eq!(client.create("t", 1, &[]), 0);
+        assert_eq!(client.put("t", &[&"x".repeat(1000)]).0, 10, "MESSAGE_TOO_LARGE");
+        assert_eq!(client.put("t", &[&"x".repeat(800)]).0, 0);
+    });
+    with(&["min.insync.replicas=2"], |_, client, _| {
+        assert_eq!(client.create("t", 1, &[]), 0);
+        assert_eq!(client.put("t", &["v"]).0, 19, "NOT_ENOUGH_REPLICAS");
+        assert_eq!(client.produce("t", 0, 1, &batch(&["v"])).0, 0);
+    });
+    with(&["log.message.timestamp.type=LogAppendTime"], |_, client, _| {
+        assert_eq!(client.create("t", 1, &[]), 0);
+        assert_eq!(client.produce("t", 0, -1, &batch_at(1, &["v"])).0, 0);
+        let fetched = client.fetch("t", 0, 0, 1000, 0);
+        let header = kq::record::batch::BatchHeader::peek(&fetched.bytes).unwrap();
+        assert!(header.max_timestamp > 1_700_000_000_000, "{}", header.max_timestamp);
+    });
+    with(&["compression.type=gzip"], |_, client, _| {
+        assert_eq!(client.create("t", 1, &[]), 0);
+        assert_eq!(client.put("t", &[&"x".repeat(10_000)]).0, 0);
+        let fetched = client.fetch("t", 0, 0, 100_000, 0);
+        assert!(fetched.bytes.len() < 1000, "{}", fetched.bytes.len());
+        assert_eq!(client.read_all("t", 0), [(0, "x".repeat(10_000))]);
+    });
+}
+
+#[test]
+fn when_acknowledged_means_on_disk() {
+    let syncs = |broker: &Broker, dir: &Path| {
+        broker.metric(&format!("kqd_fsync_seconds_count{{dir=\"{}\"}}", dir.join("data").display())).unwrap_or(0.0)
+    };
+    with(&[], |broker, client, dir| {
+        assert_eq!(client.create("t", 1, &[]), 0);
+        let before = syncs(broker, dir);
+        for _ in 0..5 {
+            assert_eq!(client.put("t", &["v"]).0, 0);
+        }
+        assert!(syncs(broker, dir) >= before + 5.0);
+    });
+    with(&["log.flush.interval.messages=9223372036854775807"], |broker, client, dir| {
+        assert!(broker.notes().contains("acknowledged means in the page cache"), "{}", broker.notes());
+        assert_eq!(client.create("t", 1, &[]), 0);
+        let before = syncs(broker, dir);
+        for _ in 0..5 {
+            assert_eq!(client.put("t", &["v"]).0, 0);
+        }
+        assert!(syncs(broker, dir) <= before, "the page cache is the promise");
+    });
+    with(&["log.flush.interval.messages=1000000", "log.flush.interval.ms=200"], |broker, client, dir| {
+        assert_eq!(client.create("t", 1, &[]), 0);
+        let before = syncs(broker, dir);
+        assert_eq!(client.put("t", &["v"]).0, 0);
+        eventually("time has it flushed", || syncs(broker, dir) > before);
+    });
+}
+
+#[test]
+fn socket_buffers_are_the_users_when_given() {
+    // The listener's window is visible from outside: what is sent and not read stays with the sender.
+    let accepted = |settings: &[&str]| {
+        let mut bytes = 0;
+        with(settings, |broker, client, _| {
+            assert_eq!(client.create("t", 1, &[]), 0);
+            let value = "x".repeat(900_000);
+            for _ in 0..10 {
+                assert_eq!(client.put("t", &[&value]).0, 0);
+            }
+            let before = broker.metric("kqd_bytes_out_total").unwrap();
+            let mut deaf = broker.client();
+            deaf.send::<kq::api::fetch::Fetch>(6, &crate::client::fetch("t", 0, 0, 9_000_000, 0)).unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(500));
+            bytes = (broker.metric("kqd_bytes_out_total").unwrap() - before) as u64;
+        });
+        bytes
+    };
+    let small = accepted(&["socket.send.buffer.bytes=20000"]);
+    let tuned = accepted(&[]);
+    assert!(small * 2 <= tuned || small < 4_000_000, "{small} bytes with a small buffer, {tuned} with the kernel's");
+}
