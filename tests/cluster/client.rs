@@ -111,7 +111,7 @@ impl Client {
             assert_eq!(fetched.error, 0, "fetch from {topic}-{partition} at {offset}");
             let before = offset;
             for batch in batches(&fetched.bytes) {
-                let Ok((_, bytes)) = batch.map(|batch| (0, batch)) else { break };
+                let Ok((_, bytes)) = batch else { break };
                 for record in &records::decode(bytes, 1 << 30).unwrap() {
                     let record = record.unwrap();
                     if record.offset >= before {

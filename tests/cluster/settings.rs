@@ -62,10 +62,10 @@ fn who_and_where_the_broker_is() {
 
 #[test]
 fn sizes_and_times_of_segments() {
-    with(&["log.segment.bytes=10000", "log.index.interval.bytes=100"], |_, client, dir| {
+    with(&["log.segment.bytes=1048576", "log.index.interval.bytes=100"], |_, client, dir| {
         assert_eq!(client.create("t", 1, &[]), 0);
         for _ in 0..10 {
-            assert_eq!(client.put("t", &[&"x".repeat(3000)]).0, 0);
+            assert_eq!(client.put("t", &[&"x".repeat(300_000)]).0, 0);
         }
         assert_eq!(segments(dir, "t-0"), 4);
         let index = dir.join("data/t-0/00000000000000000000.index");
@@ -93,15 +93,15 @@ fn what_retention_takes_away() {
         assert_eq!(client.read_all("t", 0), [(1, "new".into())]);
         eventually("its file is gone", || !dir.join("data/t-0/00000000000000000000.log").exists());
     });
-    let settings = ["log.retention.bytes=5000", "log.segment.bytes=2000", "log.retention.check.interval.ms=300"];
+    let settings = ["log.retention.bytes=2500000", "log.segment.bytes=1048576", "log.retention.check.interval.ms=300"];
     with(&settings, |broker, client, _| {
         assert_eq!(client.create("t", 1, &[]), 0);
         for _ in 0..20 {
-            assert_eq!(client.put("t", &[&"x".repeat(900)]).0, 0);
+            assert_eq!(client.put("t", &[&"x".repeat(500_000)]).0, 0);
         }
         eventually("old segments are gone", || client.offset("t", 0, -2) >= 12);
         let size = broker.metric("kqd_log_size_bytes{topic=\"t\",partition=\"0\"}").unwrap();
-        assert!((5000.0..8000.0).contains(&size), "{size}");
+        assert!((2.5e6..4e6).contains(&size), "{size}");
         let left = client.read_all("t", 0).len() as i64;
         assert_eq!(left + client.offset("t", 0, -2), 20);
     });
