@@ -1,5 +1,6 @@
 //! `RealDisk`: one log directory on a real file system. Every error names the operation and the whole path.
 
+use crate::helpers::Helpers;
 use kq::log::{Disk, DiskError, DiskErrorKind, DiskFile, DiskResult};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, openat};
@@ -12,10 +13,12 @@ use std::sync::Arc;
 const IOV_MAX: usize = 1024;
 
 /// A log directory, held open.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RealDisk {
     root: Arc<PathBuf>,
     dir: Arc<OwnedFd>,
+    /// Lets go of removed files: freeing a large one's blocks takes long.
+    reaper: Helpers,
 }
 
 /// An open file of a log directory.
@@ -45,7 +48,7 @@ impl RealDisk {
     pub fn open_root(root: &Path) -> DiskResult<RealDisk> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let dir = rustix::fs::open(root, flags, Mode::empty()).map_err(|e| fault(e, "open", root))?;
-        Ok(RealDisk { root: Arc::new(root.to_owned()), dir: Arc::new(dir) })
+        Ok(RealDisk { root: Arc::new(root.to_owned()), dir: Arc::new(dir), reaper: Helpers::new("kqd-reap", 1) })
     }
 
     /// Its absolute path.
@@ -118,7 +121,14 @@ impl Disk for RealDisk {
     }
 
     fn remove(&self, path: &str) -> DiskResult<()> {
-        rustix::fs::unlinkat(&*self.dir, path, AtFlags::empty()).map_err(|e| fault(e, "remove", &self.root.join(path)))
+        // The blocks of an open file are freed by who closes it last.
+        let held = self.open_with(path, OFlags::empty(), "open").ok();
+        rustix::fs::unlinkat(&*self.dir, path, AtFlags::empty())
+            .map_err(|e| fault(e, "remove", &self.root.join(path)))?;
+        if let Some(held) = held {
+            self.reaper.run(move || drop(held));
+        }
+        Ok(())
     }
 
     fn remove_dir(&self, path: &str) -> DiskResult<()> {

@@ -512,6 +512,8 @@ impl Drive {
                 }
             }
             self.step_all(inputs);
+            let Shell { timers, links, .. } = &mut self.shell;
+            timers.forget(links.len(), |id| links.is_open(id));
         }
         if self.shell.links.is_empty() {
             self.spare.shrink();

@@ -4,15 +4,17 @@
 use crate::disk::{RealDisk, RealFile};
 use crate::mailbox::Mailbox;
 use crate::store::Done;
-use kq::log::checkpoint::{LOG_STARTS, Offsets, RECOVERY_POINTS, write_offsets};
+use kq::log::checkpoint::{LOG_STARTS, Offsets, write_offsets};
 use kq::log::{DirtyFiles, Disk, DiskError, DiskFile, DiskResult};
 use kq::types::{LogId, Offset};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-/// From so many files on, syncing their file system as a whole is quicker than syncing each.
+/// From so many files on, syncing their file system as a whole may be quicker than syncing each.
 const SYNCFS_FILES: usize = 16;
+/// Rounds until the way that was slower is tried again.
+const RETRY_ROUNDS: u32 = 64;
 
 /// What a flusher is asked to do.
 pub enum Task {
@@ -28,12 +30,14 @@ pub enum Task {
     /// Replace the log-start checkpoint.
     Starts {
         /// Its content.
-        starts: Arc<Offsets>,
+        starts: Offsets,
         /// Whose starts moved, with generation and new start.
         moved: Vec<(LogId, u32, Offset)>,
     },
-    /// Replace the recovery-point checkpoint.
-    RecoveryPoints(Offsets),
+    /// Replace another checkpoint file.
+    Checkpoint(&'static str, Offsets),
+    /// Tell that what was asked before is on disk, for the folder of this name.
+    Release(String),
 }
 
 /// What a round has done.
@@ -46,6 +50,8 @@ pub struct Round {
     pub synced: Vec<(LogId, u32, Offset)>,
     /// Logs with their generation, and where each starts, durably.
     pub moved: Vec<(LogId, u32, Offset)>,
+    /// Folder names whose [`Task::Release`] came round.
+    pub released: Vec<String>,
     /// Why none of it counts: the directory is done with.
     pub failure: Option<DiskError>,
     /// Why the checkpoint files were not replaced, when all else went well: `moved` does not count.
@@ -107,6 +113,7 @@ impl Flusher {
 
 fn work(dir: usize, disk: &RealDisk, shared: &Shared, mailbox: &Mailbox<Done>) {
     let mut broken = None;
+    let mut pace = Pace::default();
     loop {
         let tasks = {
             let mut state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -118,19 +125,26 @@ fn work(dir: usize, disk: &RealDisk, shared: &Shared, mailbox: &Mailbox<Done>) {
             }
             std::mem::take(&mut state.tasks)
         };
-        let round = run(dir, disk, tasks, broken.clone());
+        let round = run(dir, disk, tasks, broken.clone(), &mut pace);
         // An fsync error is reported once and the pages are then taken for clean: trying again would lie.
         broken = round.failure.clone();
         mailbox.post(Done::Round(round));
     }
 }
 
-fn run(dir: usize, disk: &RealDisk, tasks: Vec<Task>, broken: Option<DiskError>) -> Round {
+fn run(dir: usize, disk: &RealDisk, tasks: Vec<Task>, broken: Option<DiskError>, pace: &mut Pace) -> Round {
     let began = Instant::now();
-    let mut round =
-        Round { dir, us: 0, synced: Vec::new(), moved: Vec::new(), failure: broken, checkpoint_failure: None };
+    let mut round = Round {
+        dir,
+        us: 0,
+        synced: Vec::new(),
+        moved: Vec::new(),
+        released: Vec::new(),
+        failure: broken,
+        checkpoint_failure: None,
+    };
     let (mut files, mut folders): (Vec<RealFile>, Vec<String>) = (Vec::new(), Vec::new());
-    let (mut new_starts, mut points) = (None, None);
+    let (mut new_starts, mut checkpoints) = (None, Vec::new());
     for task in tasks {
         match task {
             Task::Sync { log, generation, dirty } => {
@@ -142,31 +156,95 @@ fn run(dir: usize, disk: &RealDisk, tasks: Vec<Task>, broken: Option<DiskError>)
                 round.moved.extend(moved);
                 new_starts = Some(starts);
             }
-            Task::RecoveryPoints(offsets) => points = Some(offsets),
+            Task::Release(name) => round.released.push(name),
+            Task::Checkpoint(name, offsets) => checkpoints.push((name, offsets)),
         }
     }
     if round.failure.is_none() {
-        round.failure = sync(disk, &files, &mut folders).err();
+        round.failure = sync(disk, &files, &mut folders, pace).err();
     }
     if round.failure.is_none() {
         let outcome = new_starts
             .map_or(Ok(()), |starts| write_offsets(disk, LOG_STARTS, &starts))
-            .and_then(|()| points.map_or(Ok(()), |points| write_offsets(disk, RECOVERY_POINTS, &points)));
+            .and_then(|()| checkpoints.iter().try_for_each(|(name, offsets)| write_offsets(disk, name, offsets)));
         round.checkpoint_failure = outcome.err();
     }
     round.us = began.elapsed().as_micros() as u64;
     round
 }
 
-fn sync(disk: &RealDisk, files: &[RealFile], folders: &mut Vec<String>) -> DiskResult<()> {
+/// What each way of syncing took lately: a neighbour's unwritten data on the same file system makes `syncfs` wait for it.
+#[derive(Debug, Default)]
+struct Pace {
+    file_us: u64,
+    file_system_us: u64,
+    rounds: u32,
+}
+
+impl Pace {
+    fn whole_file_system(&mut self, files: usize) -> bool {
+        if files < SYNCFS_FILES {
+            return false;
+        }
+        self.rounds = (self.rounds + 1) % RETRY_ROUNDS;
+        self.rounds == 1 || self.file_system_us <= self.file_us * files as u64
+    }
+}
+
+fn sync(disk: &RealDisk, files: &[RealFile], folders: &mut Vec<String>, pace: &mut Pace) -> DiskResult<()> {
     folders.sort();
     folders.dedup();
-    if files.len() + folders.len() >= SYNCFS_FILES {
-        return disk.sync_file_system();
+    let count = files.len() + folders.len();
+    let began = Instant::now();
+    if pace.whole_file_system(count) {
+        disk.sync_file_system()?;
+        pace.file_system_us = began.elapsed().as_micros() as u64;
+        return Ok(());
     }
     if files.len() > 1 {
         files.iter().for_each(RealFile::start_writeback);
     }
     files.iter().try_for_each(DiskFile::sync)?;
-    folders.iter().try_for_each(|folder| disk.sync_dir(folder))
+    folders.iter().try_for_each(|folder| disk.sync_dir(folder))?;
+    if count > 0 {
+        let us = began.elapsed().as_micros() as u64 / count as u64;
+        pace.file_us = if pace.file_us == 0 { us } else { (pace.file_us * 7 + us) / 8 };
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kq::types::LogId;
+
+    #[test]
+    fn many_files_are_synced_the_quicker_way() {
+        let mut pace = Pace { file_us: 100, file_system_us: 0, rounds: 0 };
+        assert!(!pace.whole_file_system(15));
+        assert!(pace.whole_file_system(16));
+        pace.file_system_us = 50_000;
+        assert!(!pace.whole_file_system(32));
+        assert!(pace.whole_file_system(1000));
+        let tried = (0..RETRY_ROUNDS).filter(|_| pace.whole_file_system(32)).count();
+        assert_eq!(tried, 1, "the slower way is tried again from time to time");
+    }
+
+    #[test]
+    fn a_failed_directory_is_never_retried_into_a_success() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = RealDisk::open_root(dir.path()).unwrap();
+        let task = |dirs| {
+            let dirty = DirtyFiles { files: vec![disk.create("f").unwrap()], dirs, end: 7 };
+            vec![Task::Sync { log: LogId(1), generation: 2, dirty }]
+        };
+        let mut pace = Pace::default();
+        let good = run(0, &disk, task(vec![String::new()]), None, &mut pace);
+        assert_eq!((good.synced.as_slice(), good.failure), (&[(LogId(1), 2, 7)][..], None));
+        let bad = run(0, &disk, task(vec!["not there".into()]), None, &mut pace);
+        let why = bad.failure.unwrap();
+        assert!(why.what.contains("not there"), "{why}");
+        let later = run(0, &disk, task(Vec::new()), Some(why.clone()), &mut pace);
+        assert_eq!(later.failure, Some(why));
+    }
 }

@@ -139,6 +139,11 @@ impl Links {
         self.table.get_mut(index_of(id))?.as_mut().filter(|link| link.id == id)
     }
 
+    /// Whether a connection is open.
+    pub fn is_open(&self, id: ConnId) -> bool {
+        self.table.get(index_of(id)).and_then(Option::as_ref).is_some_and(|link| link.id == id)
+    }
+
     /// Closes a connection. False when it was closed already.
     pub fn remove(&mut self, id: ConnId) -> bool {
         let Some(link) = self.get(id) else { return false };
@@ -182,11 +187,6 @@ impl Links {
             link.closing = true;
             self.touch(id);
         }
-    }
-
-    /// The ids of all that are open.
-    pub fn ids(&self) -> impl Iterator<Item = ConnId> {
-        self.table.iter().flatten().map(|link| link.id)
     }
 }
 

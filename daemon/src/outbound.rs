@@ -116,7 +116,7 @@ impl Outbound {
             if reply.parts.is_empty() {
                 continue;
             }
-            let bytes: u64 = reply.parts.iter().map(Part::len).sum();
+            let bytes: u64 = reply.parts.iter().map(Part::bytes).sum();
             // A frame's length is signed: the core never answers with more.
             let length = i32::try_from(bytes).unwrap_or(i32::MAX);
             self.queue.push_back(Part::Length(length.to_be_bytes()));
@@ -236,7 +236,7 @@ impl Outbound {
 
 impl Part {
     /// Its length in bytes.
-    pub fn len(&self) -> u64 {
+    pub fn bytes(&self) -> u64 {
         match self {
             Part::File(part) => part.left,
             _ => self.memory_bytes() as u64,

@@ -62,7 +62,8 @@ pub struct Shell {
 
 impl Shell {
     /// A shell without connections.
-    pub fn new(store: Store, mailbox: Mailbox<Done>, settings: Arc<BrokerSettings>, notes: Notes) -> Shell {
+    pub fn new(mut store: Store, mailbox: Mailbox<Done>, settings: Arc<BrokerSettings>, notes: Notes) -> Shell {
+        store.compaction_enabled = settings.log_cleaner_enable;
         let readers = Helpers::new("kqd-read", usize::try_from(settings.num_io_threads).unwrap_or(1));
         Shell {
             links: Links::default(),
@@ -115,7 +116,10 @@ impl Shell {
                         self.links.close(conn);
                     }
                     Effect::Note { level, message } => self.notes.write(level, &message),
-                    Effect::Settings { settings } => self.settings = settings,
+                    Effect::Settings { settings } => {
+                        self.store.compaction_enabled = settings.log_cleaner_enable;
+                        self.settings = settings;
+                    }
                     Effect::Stopped => self.stopped = true,
                     on_log => {
                         self.append(&mut appends, &mut inputs);
@@ -153,6 +157,7 @@ impl Shell {
         if let Some(round) = self.store.done(self.now, done, inputs) {
             self.metrics.synced(round.dir, round.us);
         }
+        self.store.hand_over();
     }
 
     /// Writes the notes that storage has, and sets the timers it wants.

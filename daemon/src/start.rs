@@ -21,6 +21,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+/// Connections that wait for being accepted unless the user says otherwise: with Kafka's default of 50, clients that all
+/// come back at once wait a second for their next attempt.
+const BACKLOG: i32 = 1024;
+
 /// Where the broker can be reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Addresses {
@@ -153,7 +157,10 @@ type Bindings = (Vec<ListenSocket>, Vec<Endpoint>, Addresses);
 
 fn bind(settings: &BrokerSettings) -> Result<Bindings, String> {
     let sizes = SocketSizes {
-        backlog: settings.socket_listen_backlog_size,
+        backlog: match settings.static_values.get("socket.listen.backlog.size") {
+            Some(_) => settings.socket_listen_backlog_size,
+            None => BACKLOG,
+        },
         receive: explicit(settings, "socket.receive.buffer.bytes", settings.socket_receive_buffer_bytes),
         send: explicit(settings, "socket.send.buffer.bytes", settings.socket_send_buffer_bytes),
     };

@@ -4,6 +4,9 @@ use kq::types::{ConnId, Millis};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+/// Timers of closed connections that are not worth looking for.
+const FORGET_MIN: usize = 4096;
+
 /// What is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Timer {
@@ -31,6 +34,16 @@ impl Timers {
         self.0.push(Reverse((at, timer)));
     }
 
+    /// Forgets connections that are gone, once there are many of those.
+    pub fn forget(&mut self, open: usize, is_open: impl Fn(ConnId) -> bool) {
+        if self.0.len() > 2 * open + FORGET_MIN {
+            self.0.retain(|Reverse((_, timer))| match timer {
+                Timer::Idle(id) | Timer::Unmute(id) => is_open(*id),
+                _ => true,
+            });
+        }
+    }
+
     /// When the next is due.
     pub fn next(&self) -> Option<Millis> {
         self.0.peek().map(|Reverse((at, _))| *at)
@@ -48,6 +61,17 @@ impl Timers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn closed_connections_are_forgotten() {
+        let mut timers = Timers::default();
+        timers.add(1, Timer::Checkpoint);
+        (0..FORGET_MIN as u64 + 1).for_each(|i| timers.add(5, Timer::Idle(ConnId(i))));
+        timers.forget(1, |id| id == ConnId(7));
+        assert_eq!(timers.0.len(), FORGET_MIN + 2);
+        timers.forget(0, |id| id == ConnId(7));
+        assert_eq!(timers.0.len(), 2);
+    }
 
     #[test]
     fn soonest_first() {

@@ -1,7 +1,8 @@
 //! Settings, each by its effect.
 
 use crate::broker::{Broker, eventually};
-use crate::client::{Client, batch, batch_at};
+use crate::client::{Client, batch_at, keyed_batch};
+use kq::api::describe_configs::{DescribeConfigs, DescribeConfigsRequest, DescribeConfigsResource};
 use kq::api::metadata::{Metadata, MetadataRequest, MetadataRequestTopic};
 use std::path::Path;
 
@@ -108,6 +109,31 @@ fn what_retention_takes_away() {
 }
 
 #[test]
+fn compaction_keeps_the_last_record_of_a_key() {
+    with(&["log.retention.check.interval.ms=300", "log.cleaner.min.cleanable.ratio=0.01"], |broker, client, dir| {
+        let configs = [("cleanup.policy", "compact"), ("segment.bytes", "1048576")];
+        assert_eq!(client.create("t", 1, &configs), 0);
+        let filler = "x".repeat(100_000);
+        for n in 0..40 {
+            let value = format!("{n} {filler}");
+            let batch = keyed_batch(&format!("key {}", n % 4), &value);
+            assert_eq!(client.produce("t", 0, -1, &batch).0, 0);
+        }
+        eventually("old values are gone", || client.read_all("t", 0).len() <= 16);
+        let size = broker.metric("kqd_log_size_bytes{topic=\"t\",partition=\"0\"}").unwrap();
+        assert!(size < 2e6, "{size}");
+        let left = client.read_all("t", 0);
+        assert!(left.len() >= 4);
+        for (offset, value) in &left[left.len() - 4..] {
+            assert!(value.starts_with(&format!("{offset} ")), "offsets never change");
+        }
+        eventually("the checkpoint says so", || {
+            std::fs::read_to_string(dir.join("data/cleaner-offset-checkpoint")).is_ok_and(|text| text.contains("t 0 "))
+        });
+    });
+}
+
+#[test]
 fn what_producers_may_do() {
     with(&["message.max.bytes=1000"], |_, client, _| {
         assert_eq!(client.create("t", 1, &[]), 0);
@@ -116,8 +142,19 @@ fn what_producers_may_do() {
     });
     with(&["min.insync.replicas=2"], |_, client, _| {
         assert_eq!(client.create("t", 1, &[]), 0);
-        assert_eq!(client.put("t", &["v"]).0, 19, "NOT_ENOUGH_REPLICAS");
-        assert_eq!(client.produce("t", 0, 1, &batch(&["v"])).0, 0);
+        // As in Kafka no more in-sync replicas are asked for than a partition has replicas: one, on one node.
+        assert_eq!(client.put("t", &["v"]).0, 0);
+        let mut configs = Vec::new();
+        let resource = DescribeConfigsResource {
+            resource_type: 2,
+            resource_name: "t".into(),
+            configuration_keys: Some(vec!["min.insync.replicas".into()]),
+        };
+        let request = DescribeConfigsRequest { resources: vec![resource], ..Default::default() };
+        client.call::<DescribeConfigs, _>(1, &request, |response| {
+            configs.extend(response.results[0].configs.iter().map(|c| c.value.as_deref().map(str::to_owned)));
+        });
+        assert_eq!(configs, [Some("2".to_owned())]);
     });
     with(&["log.message.timestamp.type=LogAppendTime"], |_, client, _| {
         assert_eq!(client.create("t", 1, &[]), 0);

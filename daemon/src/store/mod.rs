@@ -2,6 +2,7 @@
 //! and comes back as [`Done`].
 
 mod answer;
+mod clean;
 mod dirs;
 mod open;
 
@@ -9,15 +10,19 @@ pub use dirs::{Identity, LogDir, open_all};
 
 use crate::disk::{RealDisk, RealFile};
 use crate::flusher::{Round, Task};
+use crate::helpers::Helpers;
 use crate::mailbox::Mailbox;
 use crate::metrics::LogFigures;
 use kq::error::ErrorCode;
 use kq::event::{Effect, Input, Level, LogName, Opened, StorageFault};
-use kq::log::checkpoint::{LOG_STARTS, Offsets, RECOVERY_POINTS, write_clean_shutdown, write_offsets};
-use kq::log::{AppendBatch, DiskError, DiskErrorKind, DiskResult, Log, LogConfig};
+use kq::log::checkpoint::{CLEANED, LOG_STARTS, Offsets, RECOVERY_POINTS, write_clean_shutdown, write_offsets};
+use kq::log::{AppendBatch, Compacted, DiskError, DiskErrorKind, DiskResult, Log, LogConfig};
 use kq::types::{ConnId, Epoch, FileRange, LogId, Millis, Offset};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// From so many logs on a stop syncs their file system first.
+const SYNC_TOGETHER_LOGS: usize = 64;
 
 /// What a helper thread has finished.
 pub enum Done {
@@ -33,6 +38,15 @@ pub enum Done {
         name: String,
         /// What went wrong.
         failure: Option<DiskError>,
+    },
+    /// A round of compaction is ready to be put in place, or failed.
+    Compacted {
+        /// The log.
+        log: LogId,
+        /// Its generation.
+        generation: u32,
+        /// What was made.
+        result: DiskResult<Compacted>,
     },
     /// The bytes that a connection waits for are in the page cache, or cannot be had.
     Warmed {
@@ -64,10 +78,17 @@ pub struct Store {
     tasks: Vec<Vec<Task>>,
     /// Logs whose starts moved in this pass, by directory.
     moved: Vec<Vec<(LogId, u32, Offset)>>,
+    /// Names of deleted logs that the checkpoints still mention, by directory.
+    released: Vec<Vec<String>>,
     notes: Vec<(Level, String)>,
     /// When a removed segment's files may go.
     sweep_at: Option<Millis>,
     synced_since_checkpoint: bool,
+    /// Logs that are being compacted.
+    compacting: BTreeSet<LogId>,
+    cleaners: Helpers,
+    /// `log.cleaner.enable`.
+    pub compaction_enabled: bool,
 }
 
 struct Entry {
@@ -111,9 +132,13 @@ impl Store {
             mailbox,
             tasks: (0..count).map(|_| Vec::new()).collect(),
             moved: vec![Vec::new(); count],
+            released: vec![Vec::new(); count],
             notes: Vec::new(),
             sweep_at: None,
             synced_since_checkpoint: false,
+            compacting: BTreeSet::new(),
+            cleaners: Helpers::new("kqd-clean", 1),
+            compaction_enabled: true,
         }
     }
 
@@ -192,12 +217,18 @@ impl Store {
     /// Hands what this pass has collected to the flushers.
     pub fn hand_over(&mut self) {
         for dir in 0..self.dirs.len() {
-            if !self.moved[dir].is_empty() {
-                let moved = std::mem::take(&mut self.moved[dir]);
+            let (moved, released) = (std::mem::take(&mut self.moved[dir]), std::mem::take(&mut self.released[dir]));
+            if !moved.is_empty() || !released.is_empty() {
                 let starts = self.offsets_of(dir, Log::start);
-                self.dirs[dir].starts = Arc::new(starts);
-                let starts = Arc::clone(&self.dirs[dir].starts);
                 self.tasks[dir].push(Task::Starts { starts, moved });
+            }
+            if !released.is_empty() {
+                // A later topic of the same name must not inherit what the checkpoints say of this one.
+                let (points, cleaned) =
+                    (self.offsets_of(dir, Log::recovery_point), self.offsets_of(dir, Log::cleaned_to));
+                self.tasks[dir].push(Task::Checkpoint(RECOVERY_POINTS, points));
+                self.tasks[dir].push(Task::Checkpoint(CLEANED, cleaned));
+                self.tasks[dir].extend(released.into_iter().map(Task::Release));
             }
             if !self.tasks[dir].is_empty() {
                 self.dirs[dir].flusher.add(self.tasks[dir].drain(..));
@@ -217,8 +248,9 @@ impl Store {
                 if let Some(error) = failure {
                     self.disk_failed(dir, &error, inputs);
                 }
-                self.name_is_free(now, &name, inputs);
+                self.released[dir].push(name);
             }
+            Done::Compacted { log, generation, result } => self.compacted(log, generation, result, inputs),
             Done::Warmed { .. } => {}
         }
         None
@@ -245,6 +277,9 @@ impl Store {
             let result = unmoved.clone().map_or(Ok(*start), Err);
             inputs.push(Input::Trimmed { log: *log, generation: *generation, result });
         }
+        for name in &round.released {
+            self.name_is_free(now, name, inputs);
+        }
         match (&round.failure, &round.checkpoint_failure) {
             // Whatever its kind: what was not synced may be lost, also when it was space that was missing.
             (Some(error), _) => {
@@ -255,19 +290,6 @@ impl Store {
             (None, Some(error)) => self.disk_failed(round.dir, error, inputs),
             (None, None) if !round.moved.is_empty() => self.sweep(now, inputs),
             (None, None) => {}
-        }
-    }
-
-    fn retain(&mut self, now: Millis, log: LogId, generation: u32, upto: Offset, inputs: &mut Vec<Input<'_>>) {
-        let Ok((dir, open)) = self.ready(log, generation) else { return };
-        match open.retain(now, upto) {
-            Ok(None) => {}
-            Ok(Some(start)) => {
-                let name = open.name().dir_name();
-                self.moved[dir].push((log, generation, start));
-                self.note(Level::Info, format!("{name}: retention moved the log's start to {start}"));
-            }
-            Err(error) => self.disk_failed(dir, &error, inputs),
         }
     }
 
@@ -302,7 +324,7 @@ impl Store {
         for dir in 0..self.dirs.len() {
             if self.dirs[dir].online {
                 let points = self.offsets_of(dir, Log::recovery_point);
-                self.tasks[dir].push(Task::RecoveryPoints(points));
+                self.tasks[dir].push(Task::Checkpoint(RECOVERY_POINTS, points));
             }
         }
         self.hand_over();
@@ -345,8 +367,11 @@ impl Store {
 
     fn close_dir(&mut self, dir: usize) -> DiskResult<()> {
         let disk = self.dirs[dir].disk.clone();
-        // Everything at once; closing each log afterwards finds little to do.
-        disk.sync_file_system()?;
+        let logs = self.entries.iter().flatten().filter(|entry| entry.dir == dir).count();
+        if logs >= SYNC_TOGETHER_LOGS {
+            // Everything at once; closing each log afterwards finds little to do.
+            disk.sync_file_system()?;
+        }
         let starts = self.offsets_of(dir, Log::start);
         let mut points = Offsets::new();
         let mut opening = false;

@@ -88,9 +88,12 @@ impl Store {
             }
             return;
         }
+        let key = self.entry(done.log).map(|entry| (entry.name.topic.clone(), entry.name.partition));
+        let cleaned = key.and_then(|key| self.dirs[done.dir].cleaned.get(&key).copied());
         let Some(entry) = self.entry(done.log).filter(|entry| entry.generation == done.generation) else { return };
         let result = match done.result {
-            Ok((log, opened)) => {
+            Ok((mut log, opened)) => {
+                log.set_cleaned_to(cleaned.unwrap_or(0).min(log.end()));
                 entry.log = Some(log);
                 Ok(opened)
             }
