@@ -9,6 +9,8 @@
 mod bench;
 mod broker;
 mod config;
+mod console;
+mod dump_log;
 mod generated;
 mod playground;
 mod screen;

@@ -2,6 +2,7 @@
 
 use crate::broker::{Broker, brokers, kqd};
 use expect_test::Expect;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
@@ -84,10 +85,30 @@ fn story(lines: &str, broker: &Broker) -> String {
             assert!(output.status.success(), "{}", screen(prelude, &output, Some(broker)));
             continue;
         }
-        command.args(words(line));
-        text.push_str(&screen(line, &command.output().expect("kq runs"), Some(broker)));
+        // `'text' | command` gives the text to its standard input.
+        let (input, words_of) = match line.strip_prefix('\'').and_then(|line| line.split_once("' | ")) {
+            Some((input, rest)) => (Some(input.replace("\\n", "\n").replace("\\t", "\t")), rest),
+            None => (None, line),
+        };
+        command.args(words(words_of));
+        let output = match input {
+            Some(input) => fed(command, &input),
+            None => command.output().expect("kq runs"),
+        };
+        text.push_str(&screen(line, &output, Some(broker)));
     }
     text
+}
+
+/// Runs a command that reads `input`.
+fn fed(mut command: Command, input: &str) -> Output {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("kq runs");
+    if let Some(mut stdin) = child.stdin.take() {
+        // It may refuse its flags before it has read anything.
+        let _ = stdin.write_all(input.as_bytes());
+    }
+    child.wait_with_output().expect("kq ends")
 }
 
 /// Holds a story (one command line a line; `~` before one that is only to succeed) against its expected screens, on every broker there is.

@@ -146,8 +146,13 @@ impl Job<'_> {
     fn take(&mut self, ui: &mut Ui, kafka: &mut Kafka, sender: &mut Sender, bytes: &[u8]) -> Result<(), Failure> {
         self.number += 1;
         let message = self.reader.read(bytes).map_err(|why| {
-            Failure::new("BAD_INPUT", format!("record {} of the input: {why}", self.number))
-                .hint("--reader-property ignore.error=true lets lines without separators pass")
+            let failure = Failure::new("BAD_INPUT", format!("record {} of the input: {why}", self.number));
+            match self.reader {
+                Reader::Lines(_) => {
+                    failure.hint("--reader-property ignore.error=true lets lines without separators pass")
+                }
+                _ => failure,
+            }
         })?;
         let Some(mut message) = message else { return Ok(()) };
         if let Some(null) = self.args.null_value.as_deref().map(unescape) {
