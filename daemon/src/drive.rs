@@ -4,6 +4,8 @@
 //! coalesced into one write a log ([`crate::shell`]); then every connection with ready replies is written to once. A
 //! stage ends early at its byte bound, and after a connection with a large frame, so that large buffers are used again.
 
+mod door;
+
 use crate::clock::Clock;
 use crate::inbound::{Inbound, Next, ReadEnd, SpareBuffers};
 use crate::links::index_of;
@@ -12,16 +14,13 @@ use crate::pages::Pages;
 use crate::shell::Shell;
 use crate::store::Done;
 use crate::timers::Timer;
-use kq::event::{Effect, Input, Level, Peer};
+use kq::event::{Effect, Input, Level};
 use kq::node::Node;
 use kq::types::{ConnId, Millis};
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
-use rustix::net::sockopt::{set_tcp_congestion, set_tcp_nodelay};
-use rustix::net::{SocketFlags, acceptfrom_with};
-use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
 /// A frame that is stepped straight after its connection was read, in bytes.
@@ -30,10 +29,6 @@ const LARGE_FRAME_BYTES: usize = 64 * 1024;
 const STAGED_BYTES_MAX: usize = 1024 * 1024;
 /// Events taken from the kernel at a time.
 const EVENTS_MAX: usize = 512;
-/// Connections accepted in one pass from one listener.
-const ACCEPTS_MAX: usize = 64;
-/// Until the next attempt when the process has no file descriptor left, in milliseconds.
-const ACCEPT_PAUSE_MS: i64 = 100;
 
 /// What an epoll event belongs to: the two highest bits, the rest is the number.
 const KIND: u64 = 3 << 62;
@@ -299,92 +294,6 @@ impl Drive {
         }
     }
 
-    /// Opens or closes the door: `max.connections`, readiness, and the end.
-    fn mind_the_door(&mut self) {
-        let open = self.shell.ready
-            && self.signals_seen == 0
-            && !self.shell.accept_paused
-            && self.shell.links.has_room(&self.shell.settings);
-        if open == self.accepting {
-            return;
-        }
-        for (i, socket) in self.sockets.iter().enumerate().filter(|(_, socket)| socket.listener.is_some()) {
-            let changed = match open {
-                true => {
-                    let data = EventData::new_u64(KIND_LISTENER | i as u64);
-                    epoll::add(&self.epoll, &socket.socket, data, EventFlags::IN)
-                }
-                false => epoll::delete(&self.epoll, &socket.socket),
-            };
-            if let Err(e) = changed
-                && !matches!(e, Errno::EXIST | Errno::NOENT)
-            {
-                self.shell.notes.error(&format!("cannot watch a listener: {e}"));
-            }
-        }
-        self.accepting = open;
-    }
-
-    fn accept(&mut self, index: usize) {
-        for _ in 0..ACCEPTS_MAX {
-            let Some(ListenSocket { listener, socket }) = self.sockets.get(index) else { return };
-            let http = listener.is_none();
-            if !http && !self.shell.links.has_room(&self.shell.settings) {
-                return;
-            }
-            let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-            match acceptfrom_with(socket, flags) {
-                Ok((client, _)) if http => self.accept_page(client),
-                Ok((client, address)) => {
-                    let address = address.and_then(|any| SocketAddr::try_from(any).ok());
-                    let Some(ip) = address.map(|address| address.ip().to_canonical()) else { continue };
-                    let listener = listener.unwrap_or(0);
-                    self.admit(client, ip, listener);
-                }
-                Err(Errno::AGAIN) => return,
-                Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
-                    let what = "no file descriptor is left for a new connection (hint: raise the nofile limit)";
-                    self.shell.pause_accepting(ACCEPT_PAUSE_MS, what);
-                    return;
-                }
-                // The client gave up in the meantime.
-                Err(_) => {}
-            }
-        }
-    }
-
-    fn admit(&mut self, client: OwnedFd, ip: IpAddr, listener: usize) {
-        let shell = &mut self.shell;
-        if !shell.links.admits(ip, &shell.settings) {
-            shell.metrics.connections_refused += 1;
-            let message = format!("refused a connection from {ip}: it has max.connections.per.ip open");
-            shell.notes.write(Level::Debug, &message);
-            return;
-        }
-        // Both are about speed only.
-        let _ = set_tcp_nodelay(&client, true);
-        if let Some(name) = &self.congestion {
-            let _ = set_tcp_congestion(&client, name);
-        }
-        let id = shell.links.insert(client, ip, shell.now);
-        let Some(link) = shell.links.get(id) else { return };
-        let data = EventData::new_u64(id.0);
-        if let Err(e) = epoll::add(&self.epoll, &link.out.socket, data, link.interest) {
-            shell.notes.error(&format!("cannot watch a connection from {ip}: {e}"));
-            shell.links.remove(id);
-            return;
-        }
-        shell.metrics.connections_accepted += 1;
-        let idle_ms = shell.settings.connections_max_idle_ms;
-        let check = if idle_ms < 0 { 60_000 } else { idle_ms.max(1) };
-        shell.timers.add(shell.now + check, Timer::Idle(id));
-        let index = index_of(id);
-        if self.inbounds.len() <= index {
-            self.inbounds.resize_with(index + 1, || None);
-        }
-        self.inbounds[index] = Some(Inbound::new(Peer { listener, host: ip.to_string() }));
-    }
-
     /// Reads what is ready, and takes the frames.
     fn receive(&mut self) {
         for id in std::mem::take(&mut self.resumed) {
@@ -564,27 +473,6 @@ impl Drive {
             let data = EventData::new_u64(id.0);
             if epoll::modify(&self.epoll, &link.out.socket, data, wanted).is_err() {
                 self.gone.push(id);
-            }
-        }
-    }
-
-    fn accept_page(&mut self, client: OwnedFd) {
-        let Some(number) = self.pages.insert(client) else { return };
-        let data = EventData::new_u64(KIND_HTTP | number);
-        let added = self.pages.socket(number).map(|socket| epoll::add(&self.epoll, socket, data, EventFlags::IN));
-        if !matches!(added, Some(Ok(()))) {
-            return self.pages.remove(number);
-        }
-        self.shell.timers.add(self.shell.now + crate::http::HTTP_TIME_MS_MAX, Timer::Http(number));
-        self.advance_page(number);
-    }
-
-    fn advance_page(&mut self, number: u64) {
-        let wants_write = self.pages.advance(number, |page| self.shell.page(page, self.node.parked()));
-        if let Some(socket) = self.pages.socket(number).filter(|_| wants_write) {
-            let data = EventData::new_u64(KIND_HTTP | number);
-            if epoll::modify(&self.epoll, socket, data, EventFlags::OUT).is_err() {
-                self.pages.remove(number);
             }
         }
     }
