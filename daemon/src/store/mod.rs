@@ -165,7 +165,10 @@ impl Store {
             Ok(done) => inputs.push(answer(Ok(done))),
             Err(error) => {
                 inputs.push(answer(Err(storage_fault(&error))));
-                self.disk_failed(dir, &error, inputs);
+                // The core notes what it was answered; lack of space is nothing more than that.
+                if error.kind != DiskErrorKind::Full {
+                    self.disk_failed(dir, &error, inputs);
+                }
             }
         }
     }
