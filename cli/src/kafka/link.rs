@@ -111,18 +111,10 @@ impl Link {
         Ok(())
     }
 
-    /// Waits until an answer's first bytes are here, at most `timeout`; says whether they are. With no time to wait it
-    /// only looks.
-    pub fn wait_readable(&self, timeout: Duration) -> bool {
-        if !self.reader.buffer().is_empty() {
-            return true;
-        }
-        let timeout = rustix::event::Timespec {
-            tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: timeout.subsec_nanos().into(),
-        };
-        let mut polled = [rustix::event::PollFd::new(self.reader.get_ref(), rustix::event::PollFlags::IN)];
-        rustix::event::poll(&mut polled, Some(&timeout)).is_ok_and(|ready| ready > 0)
+    /// The bare socket and its `host:port`, for who goes on alone once versions are agreed upon (benchmarks). Nothing may
+    /// be in flight.
+    pub fn into_stream(self) -> (TcpStream, String) {
+        (self.reader.into_inner(), self.address)
     }
 
     /// The answer to the oldest request in flight, which was an `A`; waits for it, at most until `deadline` and no

@@ -32,6 +32,14 @@ impl Progress {
             bar.set_position(done);
         }
     }
+
+    /// A line above the bar.
+    pub fn line(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            None => eprintln!("{text}"),
+        }
+    }
 }
 
 impl Drop for Progress {

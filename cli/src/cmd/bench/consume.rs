@@ -1,215 +1,205 @@
 //! `kq bench consume`: reads a topic from its beginning. Its two lines are those of Kafka's own tool.
 
-use super::{Share, TOPIC, far, interrupted, shares, stop_flag};
+use super::engine::Engine;
+use super::figures::{self, Figures, Reporter, summed_up};
+use super::flags::{DialArgs, KafkaArgs, Spot, TOPIC, cpu_seconds, renew};
+use super::reader::{AtEnd, FETCH_VERSION_MAX, Lane, Place, Plan, Reading, Verify};
+use super::{interrupted, stop_flag};
 use crate::args::CommonArgs;
 use crate::cmd::Ctx;
 use crate::failure::Failure;
-use crate::kafka::Link;
+use crate::kafka::Kafka;
 use crate::kafka::offsets::{EARLIEST, LATEST, TopicPartition};
 use crate::time::{format_time, now_ms};
-use crate::ui::{Format, Ui};
-use kq::api::fetch::{Fetch, FetchPartition, FetchRequest, FetchTopic};
-use kq::error::ErrorCode;
-use kq::record::BatchHeader;
-use kq::types::NodeId;
-use kq::wire::Records;
-use serde_json::json;
+use crate::ui::{Format, Loudness, Ui};
+use kq::api::fetch::Fetch;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::net::TcpStream;
+use std::time::Duration;
 
 /// Measure reading: a topic from its beginning to where it ends now
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Example:\n  kq bench consume -t orders --connections 4 --fetch-size 1048576")]
+#[command(
+    after_help = "Examples:\n  kq bench consume -t orders --connections 4 --fetch-size 1048576\n  kq bench consume -t orders --repeat --duration 3s     # the same records again, from the broker's cache"
+)]
 pub struct Args {
     /// The topic
     #[arg(short = 't', long, value_name = "NAME", default_value = TOPIC)]
     topic: String,
-    /// Stop after this many records
-    #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
-    num_records: u64,
+    /// Stop after this many records [default: all that there are]
+    #[arg(long, alias = "messages", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    num_records: Option<u64>,
     /// Most bytes of one partition in one answer
     #[arg(long, value_name = "BYTES", default_value_t = 1_048_576, value_parser = clap::value_parser!(i32).range(1..))]
     fetch_size: i32,
-    /// Connections; partitions are dealt out to them
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=4096))]
-    connections: u16,
+    #[command(flatten)]
+    dial: DialArgs,
+    /// Read from the beginning again when the end is reached, until --num-records or --duration
+    #[arg(long)]
+    repeat: bool,
+    /// Stop after this long
+    #[arg(long, value_name = "TIME", value_parser = crate::time::parse_duration)]
+    duration: Option<Duration>,
+    /// Check every batch's checksum
+    #[arg(long)]
+    verify: bool,
     /// Do not print the heading
     #[arg(long)]
     hide_header: bool,
+    /// Draw the latencies of requests, on stderr
+    #[arg(long)]
+    histogram: bool,
+    #[command(flatten)]
+    kafka: KafkaArgs,
     #[command(flatten)]
     pub common: CommonArgs,
 }
 
-struct Shared<'a> {
-    args: &'a Args,
-    records: AtomicU64,
-    bytes: AtomicU64,
-    stop: &'a AtomicBool,
-}
-
-/// Where one partition is, and where it ends.
-type Position = (i64, i64);
+const HEADER: &str = "start.time, end.time, data.consumed.in.MB, MB.sec, data.consumed.in.nMsg, nMsg.sec, \
+                      rebalance.time.ms, fetch.time.ms, fetch.MB.sec, fetch.nMsg.sec\n";
 
 pub fn run(ui: &mut Ui, ctx: &Ctx, args: &Args) -> Result<(), Failure> {
     if ui.wants_schema() {
-        return ui.text(SCHEMA);
+        return ui.text(figures::SCHEMA);
+    }
+    if args.repeat && args.num_records.is_none() && args.duration.is_none() {
+        return Err(Failure::usage("--repeat has no end of its own: add --num-records or --duration"));
     }
     let stop = stop_flag()?;
-    let mut kafka = ctx.kafka(ui, &args.common.connect, args.common.timeout.get())?;
+    let connect = args.kafka.connect(ui, &args.common.connect)?;
+    let mut kafka = ctx.kafka(ui, &connect, args.common.timeout.get())?;
     kafka.require_topics(&[&args.topic])?;
-    let count = kafka.cluster.topics.get(&args.topic).map_or(0, |topic| topic.partitions.len());
-    let keys: Vec<TopicPartition> =
-        (0..count).map(|index| (args.topic.clone(), i32::try_from(index).unwrap_or(0))).collect();
+    let spots = args.dial.spots(ui, &kafka, &args.topic)?;
+    let places = places(&mut kafka, &args.topic, &spots)?;
+    let mut plan = plan(args, &kafka)?;
+    let mut streams: Vec<(TcpStream, String)> = Vec::new();
+    let mut lanes = Vec::new();
+    for spot in &spots {
+        renew(&mut kafka);
+        let link = kafka.open(spot.leader)?;
+        plan.version = plan.version.min(link.connection().version_of::<Fetch>()?);
+        let (stream, address) = link.into_stream();
+        args.dial.prepare(&stream)?;
+        streams.push((stream, address));
+        lanes.push(Lane::new(mine(spot).iter().filter_map(|partition| places.get(partition).copied()).collect()));
+    }
+    let there: u64 = lanes_total(&spots, &places);
+    if args.repeat && there == 0 {
+        return Err(Failure::new("EMPTY", format!("topic {}: nothing to read", args.topic))
+            .hint(format!("`kq bench produce -t {}` writes something", args.topic)));
+    }
+    let mut engine = Engine::new(streams)?;
+    let total = args.num_records.unwrap_or(if args.repeat { 0 } else { there });
+    let spoken = ui.loudness() > Loudness::Quiet;
+    let reporter = Reporter::new(ui.progress("consuming", total), args.kafka.interval(), spoken);
+    let mut reading = Reading::new(plan, lanes, reporter);
+    let (began_ms, cpu_before) = (now_ms(), cpu_seconds());
+    let ran = engine.run(&mut reading, &stop);
+    let cpu = cpu_seconds().zip(cpu_before).map(|(after, before)| after - before);
+    drop(engine);
+    let mut document = reading.all.to_json();
+    document.insert("topic".into(), json!(args.topic));
+    document.insert("partitions".into(), json!(places.len()));
+    document.insert("connections".into(), json!(spots.len()));
+    document.insert("errors".into(), json!(reading.errors));
+    document.insert("client_cpu_seconds".into(), json!(cpu));
+    if args.histogram && reading.all.requests > 0 {
+        eprintln!("{}", reading.all.story("latency of requests"));
+    }
+    report(ui, args, began_ms, &reading.all, document.into())?;
+    ran?;
+    if let Some((code, words)) = summed_up(&reading.errors) {
+        let mut failure = Failure::new(code, format!("reading ended early: {words}"));
+        if let Some(first) = &reading.first_failure {
+            failure.causes.push(first.message.clone());
+            failure.causes.extend(first.causes.iter().cloned());
+            failure.hint = first.hint.clone();
+        }
+        return Err(failure);
+    }
+    interrupted(&stop)?;
+    match args.num_records {
+        Some(wanted) if reading.all.records < wanted && args.duration.is_none() => Err(Failure::new(
+            "TOO_FEW",
+            format!("topic {}: {} of {wanted} records were there", args.topic, reading.all.records),
+        )
+        .hint("--repeat reads the same ones again")),
+        _ => Ok(()),
+    }
+}
+
+fn plan(args: &Args, kafka: &Kafka) -> Result<Plan, Failure> {
+    let settings = kafka.settings();
+    let answer_bytes_max = settings.number("fetch.max.bytes")?.unwrap_or(50 << 20);
+    Ok(Plan {
+        topic: args.topic.clone(),
+        client_id: settings.client_id().into(),
+        version: FETCH_VERSION_MAX,
+        records: args.num_records.unwrap_or(u64::MAX),
+        fetch_bytes: args.fetch_size,
+        answer_bytes_max: i32::try_from(answer_bytes_max).unwrap_or(i32::MAX).max(args.fetch_size),
+        duration: args.duration,
+        patience: settings.request_timeout,
+        verify: if args.verify { Verify::Checksums } else { Verify::Nothing },
+        at_end: if args.repeat { AtEnd::Again } else { AtEnd::Stop },
+    })
+}
+
+/// The partitions of one connection: its share, or one that others read too when there are more connections.
+fn mine(spot: &Spot) -> Vec<i32> {
+    let share: Vec<i32> = spot.partitions.iter().skip(spot.nth).step_by(spot.of.max(1)).copied().collect();
+    match share.is_empty() {
+        true => spot.partitions.get(spot.nth % spot.partitions.len().max(1)).copied().into_iter().collect(),
+        false => share,
+    }
+}
+
+fn lanes_total(spots: &[Spot], places: &BTreeMap<i32, Place>) -> u64 {
+    let length = |place: &Place| u64::try_from(place.end - place.start).unwrap_or(0);
+    spots.iter().flat_map(mine).filter_map(|partition| places.get(&partition)).map(length).sum()
+}
+
+/// Where the partitions begin and end.
+fn places(kafka: &mut Kafka, topic: &str, spots: &[Spot]) -> Result<BTreeMap<i32, Place>, Failure> {
+    let mut keys: Vec<TopicPartition> =
+        spots.iter().flat_map(|spot| &spot.partitions).map(|partition| (topic.to_string(), *partition)).collect();
+    keys.sort_unstable();
+    keys.dedup();
     let starts = kafka.list_offsets(&keys, EARLIEST)?;
     let ends = kafka.list_offsets(&keys, LATEST)?;
-    let mut positions: BTreeMap<i32, Position> = BTreeMap::new();
+    let mut places = BTreeMap::new();
     for key in &keys {
-        let offset = |found: &BTreeMap<TopicPartition, Result<(i64, i64), ErrorCode>>| match found.get(key) {
-            Some(Ok(found)) => Ok(found.0),
-            Some(Err(code)) => Err(Failure::answered(*code, format!("topic {}, partition {}", key.0, key.1), None)),
-            None => Err(Failure::new("BAD_ANSWER", "the broker did not answer for every partition")),
+        let what = || format!("topic {topic}, partition {}", key.1);
+        let (Some(start), Some(end)) = (starts.get(key), ends.get(key)) else {
+            return Err(Failure::new("BAD_ANSWER", format!("{}: the broker did not tell its offsets", what())));
         };
-        positions.insert(key.1, (offset(&starts)?, offset(&ends)?));
+        let (start, _) = start.map_err(|code| Failure::answered(code, what(), None))?;
+        let (end, _) = end.map_err(|code| Failure::answered(code, what(), None))?;
+        places.insert(key.1, Place { partition: key.1, start, next: start, end });
     }
-    let total: i64 = positions.values().map(|(start, end)| end - start).sum();
-    let workers = usize::from(args.connections).min(count.max(1));
-    let shares = shares(&mut kafka, &args.topic, workers)?;
-    let shared = Shared { args, records: AtomicU64::new(0), bytes: AtomicU64::new(0), stop: &stop };
-    let progress = ui.progress("consuming", u64::try_from(total).unwrap_or(0).min(args.num_records));
-    let (began, began_ms) = (Instant::now(), now_ms());
-    let results: Vec<Result<(), Failure>> = std::thread::scope(|scope| {
-        let spawn = |share: Share| {
-            let mine = share
-                .partitions
-                .iter()
-                .map(|(index, _)| (*index, positions.get(index).copied().unwrap_or((0, 0))))
-                .collect();
-            let shared = &shared;
-            scope.spawn(move || work(shared, share, mine))
-        };
-        let workers: Vec<_> = shares.into_iter().map(spawn).collect();
-        while !workers.iter().all(|worker| worker.is_finished()) {
-            progress.at(shared.records.load(Ordering::Relaxed));
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        let lost = |_| Err(Failure::new("BUG", "a worker panicked"));
-        workers.into_iter().map(|worker| worker.join().unwrap_or_else(lost)).collect()
-    });
-    let elapsed = began.elapsed();
-    drop(progress);
-    report(ui, args, began_ms, elapsed, shared.bytes.into_inner(), shared.records.into_inner())?;
-    Failure::of_many(results.into_iter().filter_map(Result::err).collect(), workers)?;
-    interrupted(&stop)
+    Ok(places)
 }
 
-const SCHEMA: &str = "\
-records          integer: read
-bytes            integer: of record batches, as the broker keeps them
-seconds          number: from the first request to the last answer
-records_per_sec  number
-mb_per_sec       number: in units of 1048576 bytes
-";
-
-fn report(ui: &mut Ui, args: &Args, began_ms: i64, elapsed: Duration, bytes: u64, records: u64) -> Result<(), Failure> {
-    let seconds = elapsed.as_secs_f64().max(1e-9);
-    let mb = bytes as f64 / 1_048_576.0;
-    match ui.format() {
-        Format::Json | Format::Yaml => ui.document(json!({
-            "records": records, "bytes": bytes, "seconds": seconds,
-            "records_per_sec": records as f64 / seconds, "mb_per_sec": mb / seconds,
-        })),
-        _ => {
-            if !args.hide_header {
-                ui.text("start.time, end.time, data.consumed.in.MB, MB.sec, data.consumed.in.nMsg, nMsg.sec, rebalance.time.ms, fetch.time.ms, fetch.MB.sec, fetch.nMsg.sec\n")?;
-            }
-            // Kafka's tool prints local time with a colon before the milliseconds; this one is UTC.
-            let stamp = |ms: i64| {
-                let text = format_time(ms).replace('T', " ");
-                format!("{}:{}", &text[..19], &text[20..23])
-            };
-            let ms = i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX);
-            let (mb_sec, records_sec) = (mb / seconds, records as f64 / seconds);
-            ui.text(&format!(
-                "{}, {}, {mb:.4}, {mb_sec:.4}, {records}, {records_sec:.4}, 0, {ms}, {mb_sec:.4}, {records_sec:.4}\n",
-                stamp(began_ms),
-                stamp(began_ms.saturating_add(ms))
-            ))
-        }
+fn report(ui: &mut Ui, args: &Args, began_ms: i64, all: &Figures, document: Value) -> Result<(), Failure> {
+    if matches!(ui.format(), Format::Json | Format::Yaml) {
+        return ui.document(document);
     }
-}
-
-fn work(shared: &Shared<'_>, mut share: Share, mut positions: BTreeMap<i32, Position>) -> Result<(), Failure> {
-    loop {
-        positions.retain(|_, (next, end)| next < end);
-        let enough = shared.records.load(Ordering::Relaxed) >= shared.args.num_records;
-        if positions.is_empty() || enough || shared.stop.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        for (&leader, link) in &mut share.links {
-            let mine: Vec<(i32, i64)> = share
-                .partitions
-                .iter()
-                .filter(|(_, of): &&(i32, NodeId)| *of == leader)
-                .filter_map(|(index, _)| positions.get(index).map(|(next, _)| (*index, *next)))
-                .collect();
-            if !mine.is_empty() {
-                fetch(shared, link, &mine, &mut positions)?;
-            }
-        }
+    if !args.hide_header {
+        ui.text(HEADER)?;
     }
-}
-
-fn fetch(
-    shared: &Shared<'_>,
-    link: &mut Link,
-    mine: &[(i32, i64)],
-    positions: &mut BTreeMap<i32, Position>,
-) -> Result<(), Failure> {
-    let topic = shared.args.topic.as_str();
-    let partition = |&(partition, fetch_offset): &(i32, i64)| FetchPartition {
-        partition,
-        fetch_offset,
-        partition_max_bytes: shared.args.fetch_size,
-        ..Default::default()
+    // Kafka's tool prints local time with a colon before the milliseconds; this one is UTC.
+    let stamp = |ms: i64| {
+        let text = format_time(ms).replace('T', " ");
+        format!("{}:{}", &text[..19], &text[20..23])
     };
-    let request = FetchRequest {
-        max_wait_ms: 500,
-        min_bytes: 1,
-        max_bytes: 50 << 20,
-        topics: vec![FetchTopic {
-            topic: topic.into(),
-            partitions: mine.iter().map(partition).collect(),
-            ..Default::default()
-        }],
-        ..Default::default()
-    };
-    link.send_up_to::<Fetch>(&request, 12)?;
-    let answer = link.receive::<Fetch>(far())?;
-    let response = answer.read()?;
-    for data in response.responses.iter().flat_map(|topic| &topic.partitions) {
-        let code = ErrorCode::from_code(data.error_code);
-        if !code.is_none() {
-            return Err(Failure::answered(code, format!("topic {topic}, partition {}", data.partition_index), None));
-        }
-        let Some(Records::Bytes(all)) = &data.records else { continue };
-        let mut rest: &[u8] = all;
-        let Some((next, _)) = positions.get_mut(&data.partition_index) else { continue };
-        let (mut records, mut bytes) = (0, 0);
-        // The last batch may be cut off: it comes again.
-        while let Ok(batch) = BatchHeader::peek(rest) {
-            if batch.size() > rest.len() {
-                break;
-            }
-            if batch.last_offset() >= *next {
-                records += u64::try_from(batch.count).unwrap_or(0);
-                bytes += batch.size() as u64;
-                *next = batch.next_offset();
-            }
-            rest = &rest[batch.size()..];
-        }
-        shared.records.fetch_add(records, Ordering::Relaxed);
-        shared.bytes.fetch_add(bytes, Ordering::Relaxed);
-    }
-    Ok(())
+    let ms = i64::try_from(all.elapsed().as_millis()).unwrap_or(i64::MAX);
+    let (mb_sec, records_sec) = (all.mb_per_sec(), all.records_per_sec());
+    ui.text(&format!(
+        "{}, {}, {:.4}, {mb_sec:.4}, {}, {records_sec:.4}, 0, {ms}, {mb_sec:.4}, {records_sec:.4}\n",
+        stamp(began_ms),
+        stamp(began_ms.saturating_add(ms)),
+        all.mb(),
+        all.records,
+    ))
 }

@@ -1,7 +1,9 @@
 //! `kq bench e2e`: from sending a record to having read it, one at a time.
 
+use super::flags::{KafkaArgs, TopicArgs, sharpen_timers};
 use super::histogram::Histogram;
-use super::{TOPIC, ensure_topic, far, interrupted, payload, stop_flag};
+use super::payload;
+use super::{far, interrupted, stop_flag};
 use crate::args::CommonArgs;
 use crate::cmd::Ctx;
 use crate::failure::Failure;
@@ -22,9 +24,8 @@ use std::time::{Duration, Instant};
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:\n  kq bench e2e --num-records 1000 --record-size 100 --acks all")]
 pub struct Args {
-    /// The topic, of which partition 0 is used; made when it is missing
-    #[arg(short = 't', long, value_name = "NAME", default_value = TOPIC)]
-    topic: String,
+    #[command(flatten)]
+    topic: TopicArgs,
     /// Records to send
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     num_records: u64,
@@ -32,19 +33,22 @@ pub struct Args {
     #[arg(long, value_name = "BYTES", default_value_t = 100)]
     record_size: usize,
     /// Who must have a record before it counts: all or 1
-    #[arg(long, value_name = "ACKS", default_value = "all", value_parser = ["all", "-1", "1"], hide_possible_values = true)]
+    #[arg(long, value_name = "ACKS", default_value = "all", allow_hyphen_values = true, value_parser = ["all", "-1", "1"], hide_possible_values = true)]
     acks: String,
+    /// Draw the latencies, on stderr
+    #[arg(long)]
+    histogram: bool,
+    #[command(flatten)]
+    kafka: KafkaArgs,
     #[command(flatten)]
     pub common: CommonArgs,
 }
 
 const SCHEMA: &str = "\
-records  integer: sent and read
-avg_ms   number: mean time from sending to having read
-max_ms   number
-p50_ms   number
-p99_ms   number
-p999_ms  number
+records         integer: sent and read
+avg_ms          number: mean time from sending to having read
+min_ms, max_ms  number
+p50_ms, p90_ms, p95_ms, p99_ms, p999_ms, p9999_ms  number: what so many percent did not exceed
 ";
 
 pub fn run(ui: &mut Ui, ctx: &Ctx, args: &Args) -> Result<(), Failure> {
@@ -52,23 +56,26 @@ pub fn run(ui: &mut Ui, ctx: &Ctx, args: &Args) -> Result<(), Failure> {
         return ui.text(SCHEMA);
     }
     let stop = stop_flag()?;
-    let mut kafka = ctx.kafka(ui, &args.common.connect, args.common.timeout.get())?;
-    ensure_topic(ui, &mut kafka, &args.topic, 1)?;
-    let leader = kafka.cluster.leader(&args.topic, 0).map_err(|code| Failure::answered(code, &args.topic, None))?.id;
-    let key: TopicPartition = (args.topic.clone(), 0);
+    let connect = args.kafka.connect(ui, &args.common.connect)?;
+    let mut kafka = ctx.kafka(ui, &connect, args.common.timeout.get())?;
+    args.topic.ensure(ui, &mut kafka)?;
+    let topic = args.topic.topic.as_str();
+    let leader = kafka.cluster.leader(topic, 0).map_err(|code| Failure::answered(code, topic, None))?.id;
+    let key: TopicPartition = (topic.to_string(), 0);
     let end = kafka.list_offsets(std::slice::from_ref(&key), LATEST)?.remove(&key);
     let Some(Ok((mut next, _))) = end else {
-        return Err(Failure::new("UNKNOWN_OFFSET", format!("topic {}: the end of partition 0 is unknown", args.topic)));
+        return Err(Failure::new("UNKNOWN_OFFSET", format!("topic {topic}: the end of partition 0 is unknown")));
     };
     let (mut producer, mut consumer) = (kafka.open(leader)?, kafka.open(leader)?);
-    let value = payload(args.record_size, 11);
+    let value = payload::text(args.record_size, 11);
+    sharpen_timers();
     let mut latencies = Histogram::default();
     let progress = ui.progress("round trips", args.num_records);
     for round in 0..args.num_records {
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        ask(&mut consumer, &args.topic, next)?;
+        ask(&mut consumer, topic, next)?;
         let began = Instant::now();
         produce(&mut producer, args, &value)?;
         let until = began + Duration::from_secs(30);
@@ -79,10 +86,10 @@ pub fn run(ui: &mut Ui, ctx: &Ctx, args: &Args) -> Result<(), Failure> {
                 break;
             }
             if Instant::now() > until {
-                return Err(Failure::timed_out(format!("topic {}: offset {next} did not come back", args.topic)));
+                return Err(Failure::timed_out(format!("topic {topic}: offset {next} did not come back")));
             }
             sent = sent || acknowledged(&mut producer, args)?;
-            ask(&mut consumer, &args.topic, next)?;
+            ask(&mut consumer, topic, next)?;
         }
         latencies.add(began.elapsed(), 1);
         if !sent {
@@ -91,16 +98,22 @@ pub fn run(ui: &mut Ui, ctx: &Ctx, args: &Args) -> Result<(), Failure> {
         progress.at(round + 1);
     }
     drop(progress);
-    let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|part| latencies.quantile_ms(part));
+    if args.histogram && latencies.count() > 0 {
+        eprintln!("{}", latencies.bars().trim_end());
+    }
     match ui.format() {
-        Format::Json | Format::Yaml => ui.document(json!({
-            "records": latencies.count(), "avg_ms": latencies.mean_ms(), "max_ms": latencies.max_ms(),
-            "p50_ms": p50, "p99_ms": p99, "p999_ms": p999,
-        }))?,
-        _ => ui.text(&format!(
-            "Avg latency: {:.4} ms\nPercentiles: 50th = {p50:.3}, 99th = {p99:.3}, 99.9th = {p999:.3}\n",
-            latencies.mean_ms()
-        ))?,
+        Format::Json | Format::Yaml => {
+            let mut document = latencies.to_json();
+            document.insert("records".into(), json!(latencies.count()));
+            ui.document(document.into())?;
+        }
+        _ => {
+            let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|part| latencies.quantile_ms(part));
+            ui.text(&format!(
+                "Avg latency: {:.4} ms\nPercentiles: 50th = {p50:.3}, 99th = {p99:.3}, 99.9th = {p999:.3}\n",
+                latencies.mean_ms()
+            ))?;
+        }
     }
     interrupted(&stop)
 }
@@ -139,7 +152,7 @@ fn produce(link: &mut Link, args: &Args, value: &[u8]) -> Result<(), Failure> {
         acks: if args.acks == "1" { 1 } else { -1 },
         timeout_ms: 30_000,
         topic_data: vec![TopicProduceData {
-            name: args.topic.as_str().into(),
+            name: args.topic.topic.as_str().into(),
             partition_data: vec![partition],
             ..Default::default()
         }],
@@ -154,7 +167,11 @@ fn acknowledged(link: &mut Link, args: &Args) -> Result<bool, Failure> {
     for partition in answer.read()?.responses.iter().flat_map(|topic| &topic.partition_responses) {
         let code = ErrorCode::from_code(partition.error_code);
         if !code.is_none() {
-            return Err(Failure::answered(code, format!("topic {}", args.topic), partition.error_message.as_deref()));
+            return Err(Failure::answered(
+                code,
+                format!("topic {}", args.topic.topic),
+                partition.error_message.as_deref(),
+            ));
         }
     }
     Ok(true)

@@ -1,290 +1,295 @@
-//! `kq bench produce`: pipelined Produce requests. Its last line is that of Kafka's own tool.
+//! `kq bench produce`: pipelined Produce requests, made once and patched. Its last line is that of Kafka's own tool.
 
-use super::histogram::Histogram;
-use super::{Share, TOPIC, ensure_topic, far, interrupted, payload, shares, stop_flag};
+use super::engine::Engine;
+use super::figures::{self, Reporter, summed_up};
+use super::flags::{DialArgs, KafkaArgs, Spot, TopicArgs, cpu_seconds, renew, sharpen_timers};
+use super::frame::{Fixed, PRODUCE_VERSION_MAX};
+use super::payload::Values;
+use super::writer::{Lane, Plan, Writing};
+use super::{interrupted, stop_flag};
 use crate::args::CommonArgs;
 use crate::cmd::Ctx;
 use crate::failure::Failure;
-use crate::kafka::Link;
-use crate::time::now_ms;
-use crate::ui::{Format, Ui};
-use kq::api::produce::{PartitionProduceData, Produce, ProduceRequest, TopicProduceData};
+use crate::kafka::{Kafka, Link};
+use crate::ui::{Format, Loudness, Ui};
+use clap::ValueEnum;
+use kq::api::init_producer_id::{InitProducerId, InitProducerIdRequest};
+use kq::api::produce::Produce;
 use kq::error::ErrorCode;
-use kq::record::{Builder, Codec};
-use kq::types::NodeId;
-use kq::wire::Records;
-use serde_json::json;
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use kq::record::{Builder, Codec, HEADER_BYTES};
+use serde_json::{Value, json};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Which partitions a connection writes to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Spread {
+    /// Each connection writes to all partitions of its broker in turns
+    RoundRobin,
+    /// Each connection keeps to one partition
+    Sticky,
+}
 
 /// Measure writing: pipelined requests over several connections
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Examples:\n  kq bench produce --num-records 1000000 --record-size 100\n  kq bench produce -t orders --connections 16 --in-flight 5 --batch-size 65536 --acks all\n  kq bench produce --throughput 2000 --record-size 1024     # open loop: latency at a given rate"
+    after_help = "Examples:\n  kq bench produce --num-records 1000000 --record-size 100\n  kq bench produce -t orders --connections 16 --in-flight 5 --batch-size 65536 --acks all\n  kq bench produce --throughput 2000 --records-per-batch 1     # open loop: latency at a given rate, from when it was due"
 )]
 pub struct Args {
-    /// The topic; made when it is missing
-    #[arg(short = 't', long, value_name = "NAME", default_value = TOPIC)]
-    topic: String,
-    /// Partitions of the topic, when it is made
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..))]
-    partitions: i32,
-    /// Records to write
-    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
-    num_records: u64,
+    #[command(flatten)]
+    topic: TopicArgs,
+    /// Records to write [default: 1000000, or as many as --duration allows]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    num_records: Option<u64>,
     /// Bytes of each record's value
-    #[arg(long, value_name = "BYTES", default_value_t = 100)]
+    #[arg(long, value_name = "BYTES", default_value_t = 100, conflicts_with = "payload_file")]
     record_size: usize,
+    /// Take the values from this file
+    #[arg(long, value_name = "FILE")]
+    payload_file: Option<PathBuf>,
+    /// What stands between two values in the file
+    #[arg(long, value_name = "TEXT", default_value = "\\n")]
+    payload_delimiter: String,
     /// Records a second, all connections together; -1 for as many as will go
     #[arg(long, value_name = "N", default_value_t = -1.0, allow_hyphen_values = true)]
     throughput: f64,
-    /// Bytes of records in one request
-    #[arg(long, value_name = "BYTES", default_value_t = 16_384)]
-    batch_size: usize,
-    /// Connections
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=4096))]
-    connections: u16,
-    /// Requests sent ahead of their answers, on each connection
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    in_flight: u16,
-    /// Who must have a record before it counts: all, 1, or 0 (nobody: no answer)
-    #[arg(long, value_name = "ACKS", default_value = "all", value_parser = ["all", "-1", "1", "0"], hide_possible_values = true)]
-    acks: String,
-    /// none, gzip, snappy, lz4, zstd
-    #[arg(short = 'z', long, value_name = "CODEC", default_value = "none")]
-    compression: String,
-    /// Stop after this long, whatever was written
+    /// Bytes of records in one request [default: batch.size, 16384]
+    #[arg(long, value_name = "BYTES")]
+    batch_size: Option<usize>,
+    /// Records in one request, instead of --batch-size
+    #[arg(long, value_name = "N", conflicts_with = "batch_size", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    records_per_batch: Option<u64>,
+    #[command(flatten)]
+    dial: DialArgs,
+    /// Requests sent ahead of their answers, on each connection [default: 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    in_flight: Option<u16>,
+    /// Which partitions a connection writes to
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Spread::RoundRobin)]
+    partitions_spread: Spread,
+    /// Who must have a record before it counts: all, 1, or 0 (nobody: no answer) [default: all]
+    #[arg(long, value_name = "ACKS", allow_hyphen_values = true, value_parser = ["all", "-1", "1", "0"], hide_possible_values = true)]
+    acks: Option<String>,
+    /// Be an idempotent producer on each connection: a sequence and a checksum of its own for each request
+    #[arg(long)]
+    idempotent: bool,
+    /// none, gzip, snappy, lz4, zstd [default: none]
+    #[arg(short = 'z', long, value_name = "CODEC")]
+    compression: Option<String>,
+    /// The first so many of the records are summed up apart, as warm-up
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    warmup_records: u64,
+    /// Stop sending after this long
     #[arg(long, value_name = "TIME", value_parser = crate::time::parse_duration)]
     duration: Option<Duration>,
+    /// Draw the latencies even where stderr is not read by people
+    #[arg(long)]
+    histogram: bool,
+    #[command(flatten)]
+    kafka: KafkaArgs,
     #[command(flatten)]
     pub common: CommonArgs,
 }
 
-/// What all workers share.
-struct Shared<'a> {
-    args: &'a Args,
-    codec: Codec,
-    acks: i16,
-    value: Vec<u8>,
-    records_per_batch: u64,
-    left: AtomicU64,
-    done: AtomicU64,
-    stop: &'a AtomicBool,
-    began: Instant,
-}
+const SCHEMA: &str = "\
+failed_records     integer: refused, or in flight when their connection broke
+unsent_records     integer: left over when no connection was left
+steady             object or null: the same figures without the warm-up
+topic              string
+partitions         integer: written to
+acks               integer: -1 is all
+in_flight          integer: on each connection
+records_per_batch  integer
+request_bytes      integer: of a full request
+";
 
 pub fn run(ui: &mut Ui, ctx: &Ctx, args: &Args) -> Result<(), Failure> {
     if ui.wants_schema() {
-        return ui.text(SCHEMA);
+        return ui.text(&format!("{}{SCHEMA}", figures::SCHEMA));
     }
-    let codec = Codec::from_name(&args.compression).ok_or_else(|| {
-        Failure::usage(format!("--compression {}: expected none, gzip, snappy, lz4 or zstd", args.compression))
-    })?;
     let stop = stop_flag()?;
-    let mut kafka = ctx.kafka(ui, &args.common.connect, args.common.timeout.get())?;
-    ensure_topic(ui, &mut kafka, &args.topic, args.partitions)?;
-    let workers = usize::from(args.connections);
-    let shares = shares(&mut kafka, &args.topic, workers)?;
-    let value = payload(args.record_size, 7);
-    let record_bytes = Builder::size_of(None, Some(&value), &[]);
-    let shared = Shared {
-        args,
-        codec,
-        acks: match args.acks.as_str() {
-            "0" => 0,
-            "1" => 1,
-            _ => -1,
-        },
-        records_per_batch: (args.batch_size / record_bytes.max(1)).max(1) as u64,
-        value,
-        left: AtomicU64::new(args.num_records),
-        done: AtomicU64::new(0),
-        stop: &stop,
-        began: Instant::now(),
+    let connect = args.kafka.connect(ui, &args.common.connect)?;
+    let mut kafka = ctx.kafka(ui, &connect, args.common.timeout.get())?;
+    let mut plan = plan(args, &kafka)?;
+    let values = match &args.payload_file {
+        Some(path) => Values::of_file(path, &args.payload_delimiter)?,
+        None => Values::of_size(args.record_size, args.records_per_batch.unwrap_or(64)),
     };
-    let progress = ui.progress("producing", args.num_records);
-    let results: Vec<(Histogram, Result<(), Failure>)> = std::thread::scope(|scope| {
-        let workers: Vec<_> = shares.into_iter().map(|share| scope.spawn(|| work(&shared, share))).collect();
-        while !workers.iter().all(|worker| worker.is_finished()) {
-            progress.at(shared.done.load(Ordering::Relaxed));
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        let lost = |_| (Histogram::default(), Err(Failure::new("BUG", "a worker panicked")));
-        workers.into_iter().map(|worker| worker.join().unwrap_or_else(lost)).collect()
-    });
-    let seconds = shared.began.elapsed().as_secs_f64();
-    drop(progress);
-    let mut all = Histogram::default();
-    let mut failures = Vec::new();
-    for (histogram, result) in results {
-        all.merge(&histogram);
-        failures.extend(result.err());
+    plan.records_per_batch = records_per_batch(args, &kafka, &values)?;
+    args.topic.ensure(ui, &mut kafka)?;
+    let spots = args.dial.spots(ui, &kafka, &args.topic.topic)?;
+    let idempotent = args.idempotent || kafka.settings().get("enable.idempotence") == Some("true");
+    if idempotent && plan.fixed.acks != -1 {
+        return Err(Failure::usage("--idempotent goes with --acks all only"));
     }
-    report(ui, args, &all, shared.done.load(Ordering::Relaxed), seconds)?;
-    Failure::of_many(failures, workers)?;
+    let mut streams: Vec<(TcpStream, String)> = Vec::new();
+    let mut lanes = Vec::new();
+    for spot in &spots {
+        renew(&mut kafka);
+        let mut link = kafka.open(spot.leader)?;
+        let version = link.connection().version_of::<Produce>()?.min(PRODUCE_VERSION_MAX);
+        plan.fixed.version = plan.fixed.version.min(version);
+        let producer = if idempotent { Some(producer_id(&mut link, &kafka)?) } else { None };
+        lanes.push(lane(spot, args.partitions_spread, producer));
+        let (stream, address) = link.into_stream();
+        args.dial.prepare(&stream)?;
+        streams.push((stream, address));
+    }
+    let mut partitions: Vec<i32> = spots.iter().flat_map(|spot| spot.partitions.clone()).collect();
+    partitions.sort_unstable();
+    partitions.dedup();
+    let mut engine = Engine::new(streams)?;
+    sharpen_timers();
+    let total = if plan.records == u64::MAX { 0 } else { plan.records };
+    let spoken = ui.loudness() > Loudness::Quiet;
+    let reporter = Reporter::new(ui.progress("producing", total), args.kafka.interval(), spoken);
+    let (acks, in_flight, per_batch, warmup) =
+        (plan.fixed.acks, plan.in_flight, plan.records_per_batch, plan.warmup_records);
+    let mut writing = Writing::new(plan, values, lanes, reporter);
+    let cpu_before = cpu_seconds();
+    let ran = engine.run(&mut writing, &stop);
+    let cpu = cpu_seconds().zip(cpu_before).map(|(after, before)| after - before);
+    drop(engine);
+    let steady = (warmup > 0).then_some(&writing.steady);
+    let mut document = writing.all.to_json();
+    let mut put = |name: &str, value: Value| drop(document.insert(name.into(), value));
+    put("failed_records", json!(writing.failed));
+    put("unsent_records", json!(writing.unsent()));
+    put("errors", json!(writing.errors));
+    put("steady", json!(steady.map(|steady| steady.to_json())));
+    put("topic", json!(args.topic.topic));
+    put("partitions", json!(partitions.len()));
+    put("connections", json!(spots.len()));
+    put("acks", json!(acks));
+    put("in_flight", json!(in_flight));
+    put("records_per_batch", json!(per_batch));
+    put("request_bytes", json!(writing.request_bytes()));
+    put("client_cpu_seconds", json!(cpu));
+    let figures = steady.unwrap_or(&writing.all);
+    if (args.histogram || ui.is_for_people()) && figures.records > 0 {
+        let story = figures.story("latency of records");
+        if args.histogram { eprintln!("{story}") } else { ui.note(story) }
+    }
+    match ui.format() {
+        Format::Json | Format::Yaml => ui.document(Value::Object(document))?,
+        _ => {
+            ui.text(&writing.all.producer_line(""))?;
+            steady.map_or(Ok(()), |steady| ui.text(&steady.producer_line(" steady state")))?;
+        }
+    }
+    ran?;
+    verdict(&writing)?;
     interrupted(&stop)
 }
 
-const SCHEMA: &str = "\
-records          integer: acknowledged (with acks=0: sent)
-seconds          number: from the first request to the last answer
-records_per_sec  number
-mb_per_sec       number: of values, in units of 1048576 bytes
-avg_ms           number: mean time from sending a request to its answer, each record counted once
-max_ms           number
-p50_ms           number
-p95_ms           number
-p99_ms           number
-p999_ms          number
-";
+/// What failed is no success, however fast it was.
+fn verdict(writing: &Writing) -> Result<(), Failure> {
+    let Some((code, words)) = summed_up(&writing.errors) else { return Ok(()) };
+    let sent = writing.all.records + writing.failed + writing.open();
+    let mut failure = Failure::new(code, format!("{} of {sent} records failed: {words}", writing.failed));
+    if writing.unsent() > 0 {
+        failure.message.push_str(&format!("; {} were never sent", writing.unsent()));
+    }
+    if let Some(first) = &writing.first_failure {
+        failure.causes.push(first.message.clone());
+        failure.causes.extend(first.causes.iter().cloned());
+        failure.hint = first.hint.clone();
+    }
+    Err(failure)
+}
 
-fn report(ui: &mut Ui, args: &Args, all: &Histogram, records: u64, seconds: f64) -> Result<(), Failure> {
-    let rate = records as f64 / seconds.max(1e-9);
-    let mb = rate * args.record_size as f64 / 1_048_576.0;
-    let quantiles = [0.5, 0.95, 0.99, 0.999].map(|part| all.quantile_ms(part));
-    match ui.format() {
-        Format::Json | Format::Yaml => ui.document(json!({
-            "records": records, "seconds": seconds, "records_per_sec": rate, "mb_per_sec": mb,
-            "avg_ms": all.mean_ms(), "max_ms": all.max_ms(), "p50_ms": quantiles[0], "p95_ms": quantiles[1],
-            "p99_ms": quantiles[2], "p999_ms": quantiles[3],
-        })),
-        _ => {
-            if all.count() > 0 {
-                ui.note(format!(
-                    "latency of requests: p50 {:.3} ms, p95 {:.3} ms, p99 {:.3} ms, p99.9 {:.3} ms\n{}",
-                    quantiles[0],
-                    quantiles[1],
-                    quantiles[2],
-                    quantiles[3],
-                    all.bars().trim_end()
-                ));
-            }
-            let [p50, p95, p99, p999] = quantiles.map(|ms| ms as i64);
-            ui.text(&format!(
-                "{records} records sent, {rate:.6} records/sec ({mb:.2} MB/sec), {:.2} ms avg latency, {:.2} ms max latency, \
-                 {p50} ms 50th, {p95} ms 95th, {p99} ms 99th, {p999} ms 99.9th.\n",
-                all.mean_ms(),
-                all.max_ms()
-            ))
-        }
+fn lane(spot: &Spot, spread: Spread, producer: Option<(i64, i16)>) -> Lane {
+    let count = spot.partitions.len().max(1);
+    match spread {
+        Spread::Sticky => Lane::new(vec![spot.partitions[spot.nth % count]], 0, producer),
+        Spread::RoundRobin => Lane::new(spot.partitions.clone(), spot.nth * count / spot.of.max(1), producer),
     }
 }
 
-/// Requests in flight on one connection: when each was sent (or should have been), and its records.
-type Pending = VecDeque<(Instant, u64)>;
-
-fn work(shared: &Shared<'_>, mut share: Share) -> (Histogram, Result<(), Failure>) {
-    let mut latencies = Histogram::default();
-    let result = work_until_done(shared, &mut share, &mut latencies);
-    (latencies, result)
-}
-
-fn work_until_done(shared: &Shared<'_>, share: &mut Share, latencies: &mut Histogram) -> Result<(), Failure> {
-    let args = shared.args;
-    let mut pending: BTreeMap<NodeId, Pending> = share.links.keys().map(|&id| (id, Pending::new())).collect();
-    // Each worker keeps its part of the rate.
-    let pace = (args.throughput > 0.0).then(|| {
-        let requests = args.throughput / f64::from(args.connections) / shared.records_per_batch as f64;
-        Duration::from_secs_f64(1.0 / requests.max(1e-6))
-    });
-    let mut due = Instant::now();
-    for turn in 0.. {
-        let Some(&(partition, leader)) = share.partitions.get(turn % share.partitions.len().max(1)) else { break };
-        let Some((link, pending)) = share.links.get_mut(&leader).zip(pending.get_mut(&leader)) else { break };
-        let out_of_time = args.duration.is_some_and(|duration| shared.began.elapsed() >= duration);
-        let count = if out_of_time || shared.stop.load(Ordering::Relaxed) {
-            0
-        } else {
-            take(&shared.left, shared.records_per_batch)
-        };
-        if count == 0 {
-            break;
-        }
-        if pace.is_some() {
-            loop {
-                let wait = due.saturating_duration_since(Instant::now());
-                if wait.is_zero() {
-                    break;
-                }
-                if pending.is_empty() {
-                    std::thread::sleep(wait);
-                } else if link.wait_readable(wait) {
-                    receive(shared, link, pending, latencies)?;
-                }
-            }
-        }
-        while pending.len() >= usize::from(args.in_flight) {
-            receive(shared, link, pending, latencies)?;
-        }
-        // At a given rate, a request that starts late has waited since it was due.
-        let since = if pace.is_some() { due } else { Instant::now() };
-        send(shared, link, partition, count)?;
-        match shared.acks {
-            0 => drop(shared.done.fetch_add(count, Ordering::Relaxed)),
-            _ => pending.push_back((since, count)),
-        }
-        due += pace.unwrap_or_default();
-        while !pending.is_empty() && link.wait_readable(Duration::ZERO) {
-            receive(shared, link, pending, latencies)?;
-        }
-    }
-    for (leader, pending) in &mut pending {
-        while let (false, Some(link)) = (pending.is_empty(), share.links.get_mut(leader)) {
-            receive(shared, link, pending, latencies)?;
-        }
-    }
-    Ok(())
-}
-
-/// Takes up to `want` of what is left.
-fn take(left: &AtomicU64, want: u64) -> u64 {
-    let taken = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(want)));
-    taken.unwrap_or(0).min(want)
-}
-
-fn send(shared: &Shared<'_>, link: &mut Link, partition: i32, count: u64) -> Result<(), Failure> {
-    let now = now_ms();
-    let mut batch = Builder::with_capacity(shared.codec, None, shared.args.batch_size + 128);
-    (0..count).for_each(|_| batch.push(now, None, Some(&shared.value), &[]));
-    let batch = batch.finish();
-    let request = ProduceRequest {
-        acks: shared.acks,
-        timeout_ms: 30_000,
-        topic_data: vec![TopicProduceData {
-            name: shared.args.topic.as_str().into(),
-            partition_data: vec![PartitionProduceData {
-                index: partition,
-                records: Some(Records::Bytes(batch.as_slice().into())),
-            }],
-            ..Default::default()
-        }],
+fn producer_id(link: &mut Link, kafka: &Kafka) -> Result<(i64, i16), Failure> {
+    let request = InitProducerIdRequest {
+        transactional_id: None,
+        transaction_timeout_ms: i32::MAX,
+        producer_id: -1,
+        producer_epoch: -1,
         ..Default::default()
     };
-    match shared.acks {
-        0 => link.send_unanswered::<Produce>(&request, 12)?,
-        _ => link.send_up_to::<Produce>(&request, 12)?,
-    }
-    link.flush()
-}
-
-fn receive(
-    shared: &Shared<'_>,
-    link: &mut Link,
-    pending: &mut Pending,
-    latencies: &mut Histogram,
-) -> Result<(), Failure> {
-    let answer = link.receive::<Produce>(far())?;
-    let (sent, count) = pending.pop_front().unwrap_or((Instant::now(), 0));
-    let response = answer.read()?;
-    for partition in response.responses.iter().flat_map(|topic| &topic.partition_responses) {
-        let code = ErrorCode::from_code(partition.error_code);
-        if !code.is_none() {
-            let what = format!("topic {}, partition {}", shared.args.topic, partition.index);
-            return Err(Failure::answered(code, what, partition.error_message.as_deref()));
+    let mut retry = kafka.retry();
+    loop {
+        let answer = link.call::<InitProducerId>(&request, kafka.deadline())?;
+        let response = answer.read()?;
+        let code = ErrorCode::from_code(response.error_code);
+        if code.is_none() {
+            return Ok((response.producer_id, response.producer_epoch));
+        }
+        if !code.is_retriable() || !kafka.pause(&mut retry) {
+            return Err(Failure::answered(code, "no producer id", None));
         }
     }
-    latencies.add(sent.elapsed(), count);
-    shared.done.fetch_add(count, Ordering::Relaxed);
-    Ok(())
+}
+
+fn plan(args: &Args, kafka: &Kafka) -> Result<Plan, Failure> {
+    let settings = kafka.settings();
+    let codec = args.compression.as_deref().or(settings.get("compression.type")).unwrap_or("none");
+    let codec = Codec::from_name(codec)
+        .ok_or_else(|| Failure::usage(format!("compression {codec}: expected none, gzip, snappy, lz4 or zstd")))?;
+    let acks = match args.acks.as_deref().or(settings.get("acks")).unwrap_or("all") {
+        "all" | "-1" => -1,
+        "1" => 1,
+        "0" => 0,
+        other => return Err(Failure::usage(format!("acks={other}: expected all, 1 or 0"))),
+    };
+    if args.throughput == 0.0 || args.throughput.is_nan() {
+        return Err(Failure::usage("--throughput 0: nothing would be sent; -1 is for as much as will go"));
+    }
+    let records = args.num_records.unwrap_or(if args.duration.is_some() { u64::MAX } else { 1_000_000 });
+    if args.warmup_records >= records {
+        return Err(Failure::usage("--warmup-records must be fewer than --num-records"));
+    }
+    let in_flight = settings.number("max.in.flight.requests.per.connection")?;
+    let in_flight = args.in_flight.map(u64::from).or(in_flight).unwrap_or(5).clamp(1, 1_024);
+    Ok(Plan {
+        fixed: Fixed {
+            topic: args.topic.topic.clone(),
+            client_id: settings.client_id().into(),
+            acks,
+            timeout_ms: i32::try_from(settings.request_timeout.as_millis()).unwrap_or(i32::MAX),
+            version: PRODUCE_VERSION_MAX,
+        },
+        codec,
+        records,
+        records_per_batch: 1,
+        warmup_records: args.warmup_records,
+        rate: (args.throughput > 0.0).then_some(args.throughput),
+        duration: args.duration,
+        in_flight: usize::try_from(in_flight).unwrap_or(5),
+        patience: settings.request_timeout + Duration::from_secs(1),
+    })
+}
+
+/// The most that one request may hold, in bytes: far above what brokers take.
+const REQUEST_BYTES_MAX: u64 = 512 << 20;
+
+fn records_per_batch(args: &Args, kafka: &Kafka, values: &Values) -> Result<u64, Failure> {
+    let longest = vec![0; values.longest()];
+    let record_bytes = exact_size(&longest);
+    let batch_size = match args.batch_size {
+        Some(bytes) => bytes as u64,
+        None => kafka.settings().number("batch.size")?.unwrap_or(16_384),
+    };
+    let room = batch_size.saturating_sub(HEADER_BYTES as u64);
+    let records = args.records_per_batch.unwrap_or((room / record_bytes).max(1));
+    if records.saturating_mul(record_bytes) > REQUEST_BYTES_MAX {
+        return Err(Failure::usage(format!("{records} records of {record_bytes} bytes are too many for one request")));
+    }
+    Ok(records)
+}
+
+/// What a record adds to a batch, in bytes; later ones in a batch may take two more.
+fn exact_size(value: &[u8]) -> u64 {
+    let mut builder = Builder::new(Codec::None, None);
+    let before = builder.size();
+    builder.push(0, None, Some(value), &[]);
+    (builder.size() - before + 1) as u64
 }
