@@ -86,7 +86,8 @@ fn the_lines_of_kafkas_tool() {
         Mismatches in :DIR/00000000000000000007.index
           Index offset: 8, log offset: -1
         error: the files do not fit each other (see above)
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
     assert_eq!(output.status.code(), Some(1));
 }
 

@@ -290,6 +290,10 @@ impl Load for Writing {
             return Err(ClientError::OutOfOrder { expected, got }.into());
         };
         if sent.records == 0 {
+            // Only now it is sure that the broker has read them all.
+            [&mut self.all, &mut self.steady]
+                .into_iter()
+                .for_each(|figures| figures.ended = figures.ended.map(|_| now));
             return Ok(());
         }
         self.slots.push_back(connection);

@@ -144,8 +144,9 @@ fn without_acknowledgements_a_sign_tells_that_all_was_read() {
     assert_eq!(writing.ready(now), Some(0));
     writing.put(now, 0, &mut out);
     assert!(writing.ready(now).is_none() && !writing.is_done());
-    writing.answered(now, 0, &3i32.to_be_bytes()).unwrap();
+    writing.answered(now + Duration::from_secs(1), 0, &3i32.to_be_bytes()).unwrap();
     assert!(writing.is_done());
+    assert_eq!(writing.all.elapsed(), Duration::from_secs(1), "until all was read");
 }
 
 #[test]
