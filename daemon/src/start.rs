@@ -122,10 +122,6 @@ fn catch_signals(options: &Options) -> std::io::Result<UnixStream> {
     signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
     if options.exit_with_parent {
         set_parent_process_death_signal(Some(Signal::TERM))?;
-        // It may have ended before we asked: then we belong to init already.
-        if rustix::process::getppid().is_none_or(|parent| parent.is_init()) {
-            return Err(std::io::Error::other("the parent process is gone"));
-        }
     }
     Ok(ours)
 }

@@ -2,6 +2,8 @@
 
 use kq::api::Api;
 use kq::api::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopics, CreateTopicsRequest};
+use kq::api::delete_records::{DeleteRecords, DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic};
+use kq::api::delete_topics::{DeleteTopics, DeleteTopicsRequest};
 use kq::api::fetch::{Fetch, FetchPartition, FetchRequest, FetchTopic};
 use kq::api::list_offsets::{ListOffsets, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
 use kq::api::produce::{PartitionProduceData, Produce, ProduceRequest, TopicProduceData};
@@ -74,6 +76,22 @@ impl Client {
         };
         let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 10_000, ..Default::default() };
         self.call::<CreateTopics, _>(4, &request, |response| response.topics[0].error_code)
+    }
+
+    /// Deletes a topic; the error code.
+    pub fn delete(&mut self, name: &str) -> i16 {
+        let request = DeleteTopicsRequest { topic_names: vec![name.into()], timeout_ms: 10_000, ..Default::default() };
+        self.call::<DeleteTopics, _>(3, &request, |response| response.responses[0].error_code)
+    }
+
+    /// Deletes a topic's records below an offset: error code and new start.
+    pub fn trim(&mut self, topic: &str, offset: i64) -> (i16, i64) {
+        let partitions = vec![DeleteRecordsPartition { partition_index: 0, offset }];
+        let topics = vec![DeleteRecordsTopic { name: topic.into(), partitions }];
+        self.call::<DeleteRecords, _>(1, &DeleteRecordsRequest { topics, timeout_ms: 10_000 }, |response| {
+            let partition = &response.topics[0].partitions[0];
+            (partition.error_code, partition.low_watermark)
+        })
     }
 
     /// Appends a batch and waits for the answer: error code and base offset.
