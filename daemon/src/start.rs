@@ -19,7 +19,7 @@ use std::net::{IpAddr, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Connections that wait for being accepted unless the user says otherwise: with Kafka's default of 50, clients that all
 /// come back at once wait a second for their next attempt.
@@ -59,7 +59,8 @@ fn serve(
     config_notes: &[String],
     on_ready: impl FnOnce(&Addresses),
 ) -> Result<(), String> {
-    let signals = catch_signals(options).map_err(|e| format!("cannot catch signals: {e}"))?;
+    let closing = Arc::new(AtomicBool::new(false));
+    let signals = catch_signals(options, &closing).map_err(|e| format!("cannot catch signals: {e}"))?;
     raise_open_files();
     let mut random = Random::open()?;
     let seed = [random.number()?, random.number()?];
@@ -92,7 +93,12 @@ fn serve(
     });
     let mut shell = drive.into_shell();
     match end {
+        Ok(End::Stopped) if !shell.ready => {
+            shell.notes.warn("stopped while the logs were being opened: the next start will check them");
+            Ok(())
+        }
         Ok(End::Stopped) => {
+            closing.store(true, Ordering::SeqCst);
             let mut notes = std::mem::take(&mut shell.notes);
             let closed = shell.store.close();
             match &closed {
@@ -112,11 +118,13 @@ fn serve(
     }
 }
 
-fn catch_signals(options: &Options) -> std::io::Result<UnixStream> {
+/// The first signals reach the loop as bytes; once the logs are being `closing`, another one ends the process.
+fn catch_signals(options: &Options, closing: &Arc<AtomicBool>) -> std::io::Result<UnixStream> {
     let (ours, theirs) = UnixStream::pair()?;
     ours.set_nonblocking(true)?;
     for signal in [SIGTERM, SIGINT] {
         signal_hook::low_level::pipe::register(signal, theirs.try_clone()?)?;
+        signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(closing))?;
     }
     // A file size limit is then an error of the write, not the end of the process.
     signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
