@@ -28,7 +28,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 pub enum Verb {
     Produce(Box<produce::Args>),
     Consume(Box<consume::Args>),
-    E2e(e2e::Args),
+    E2e(Box<e2e::Args>),
 }
 
 impl Verb {
