@@ -82,7 +82,7 @@ def test_records(both, same, topic):
     same("topic", "trim", topic, "--to", 40, "-p", 0, "-y")
     same("console-consumer", "--topic", topic, "-o", "start", "-n", 1, "-p", 0)
     same("topic", "trim", topic, "--to", 4000, "-p", 0, "-y", code=1)
-    same("console-producer", "--topic", topic, "-p", 9, stdin=b"x\n", code=1)
+    same("console-producer", "--topic", topic, "-p", 9, stdin=b"x\n", code=2)
     same("console-consumer", "--topic", "no-such-topic", "-e", code=1)
 
 
