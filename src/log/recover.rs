@@ -21,6 +21,11 @@ use std::sync::Arc;
 /// The largest producer snapshot and epoch file that is read, in bytes.
 const SIDE_FILE_BYTES_MAX: usize = 256 << 20;
 
+/// How much of the log before a producer snapshot is replayed after a crash, in bytes: what clients may have in flight.
+const LOOK_BACK_BYTES: u64 = 8 << 20;
+/// The same after a clean stop, where what was asked was answered.
+const LOOK_BACK_CLEAN_BYTES: u64 = 32 << 10;
+
 /// What is known about a log before it is opened, from its directory's checkpoints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Opening {
@@ -246,26 +251,41 @@ impl<D: Disk> Log<D> {
                 }
             }
         }
-        for i in self.segment_floor(from)..self.segments.len() {
-            if from >= self.end {
-                break;
-            }
-            let Some((position, _)) = self.first_batch(i, from)? else { continue };
+        // A snapshot has each producer's last batch only. Those before it may still be retried.
+        let look_back = if found.scanned { LOOK_BACK_BYTES } else { LOOK_BACK_CLEAN_BYTES };
+        let (first, mut position) = self.before(from, look_back)?;
+        let mut older = Producers::new();
+        for i in first..self.segments.len() {
             let (file, size) = (self.segment_file(self.segments[i].base)?, u64::from(self.segments[i].size));
-            let mut walk = Walk::new(&file, position, size, HOP_BYTES);
+            let mut walk = Walk::new(&file, std::mem::take(&mut position), size, HOP_BYTES);
             while let Some((at, head)) = walk.next()? {
-                found.replayed_batches += 1;
-                if head.producer_id < 0 || head.base_offset < from {
+                found.replayed_batches += u64::from(head.base_offset >= from);
+                if head.producer_id < 0 {
                     continue;
                 }
-                let header = walk.header(at).and_then(|bytes| BatchHeader::peek(bytes).ok());
-                if let Some(header) = header {
-                    found.producers.apply(&header, header.base_offset, header.max_timestamp);
+                if let Some(header) = walk.header(at).and_then(|bytes| BatchHeader::peek(bytes).ok()) {
+                    let producers = if head.base_offset < from { &mut older } else { &mut found.producers };
+                    producers.apply(&header, header.base_offset, header.max_timestamp);
                 }
             }
         }
+        found.producers.remember_earlier(&older);
         found.producers.expire(now, self.config.producer_id_expiration_ms);
         Ok(())
+    }
+
+    /// Segment and position of a batch at least so many bytes before `offset`, or of the first one.
+    fn before(&mut self, offset: Offset, mut bytes: u64) -> DiskResult<(usize, u64)> {
+        let mut i = self.segment_floor(offset);
+        let mut position = self.first_batch(i, offset)?.map_or(u64::from(self.segments[i].size), |(at, _)| at);
+        while position < bytes && i > 0 {
+            bytes -= position;
+            i -= 1;
+            position = u64::from(self.segments[i].size);
+        }
+        self.ensure_indexed(i)?;
+        let wanted = position.saturating_sub(bytes) as u32;
+        Ok((i, u64::from(self.segments[i].indexed_before(&self.disk, &self.dir, wanted, Offset::MAX)?)))
     }
 
     fn snapshots(&self) -> DiskResult<Vec<Offset>> {

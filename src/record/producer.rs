@@ -208,6 +208,20 @@ impl Producers {
         });
     }
 
+    /// Adds what a snapshot does not have: the earlier batches of its producers, as `older`, a replay of the log before
+    /// it, knows them. Without them a retry of any but the last one would be refused after a crash.
+    pub fn remember_earlier(&mut self, older: &Producers) {
+        for producer in self.by_id.values_mut() {
+            let Some(old) = older.by_id.get(&producer.id).filter(|old| old.epoch == producer.epoch) else { continue };
+            let Some(first) = producer.batches.front().map(Sent::first_offset) else { continue };
+            for sent in old.batches.iter().rev().filter(|sent| sent.last_offset < first) {
+                if producer.batches.len() < BATCHES_KEPT_MAX {
+                    producer.batches.push_front(*sent);
+                }
+            }
+        }
+    }
+
     /// Forgets producers that have been silent for `expiration_ms` and have no open transaction. Returns how many.
     pub fn expire(&mut self, now: Millis, expiration_ms: Millis) -> usize {
         let before = self.by_id.len();

@@ -1,0 +1,184 @@
+//! The oracle: what was promised to clients, and what they saw. It knows nothing of the broker's insides.
+
+use kq::types::{Offset, TopicId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Which partition of which topic, the topic by its identity.
+pub type Place = (TopicId, i32);
+
+/// How long what a topic acknowledged has to last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Promise {
+    /// Through power cuts.
+    Disk,
+    /// Through kill -9.
+    PageCache,
+}
+
+/// What is known of one partition.
+#[derive(Default)]
+pub struct Known {
+    /// Acknowledged on disk: offset and value.
+    acked: BTreeMap<Offset, String>,
+    /// Acknowledged from the page cache: gone with the next power cut.
+    acked_cached: BTreeMap<Offset, String>,
+    /// Acknowledged as a duplicate, without an offset.
+    acked_somewhere: BTreeSet<String>,
+    /// What consumers saw.
+    seen: BTreeMap<Offset, String>,
+    /// Every value ever sent here.
+    sent: BTreeSet<String>,
+    /// The highest high watermark that a client was told.
+    pub high_watermark: Offset,
+    /// The highest start that a client was told is durable.
+    pub trimmed_to: Offset,
+}
+
+/// All that is known.
+#[derive(Default)]
+pub struct Oracle {
+    /// Partitions of topics that exist.
+    pub places: BTreeMap<Place, Known>,
+    promises: BTreeMap<TopicId, Promise>,
+    /// The first thing that went wrong.
+    pub violation: Option<String>,
+    /// Records acknowledged, for the run's summary.
+    pub acks: u64,
+    /// Records seen by consumers, for the run's summary.
+    pub reads: u64,
+}
+
+impl Oracle {
+    /// Something is wrong.
+    pub fn violated(&mut self, what: String) {
+        self.violation.get_or_insert(what);
+    }
+
+    /// A topic exists.
+    pub fn created(&mut self, id: TopicId, partitions: i32, promise: Promise) {
+        self.promises.insert(id, promise);
+        for partition in 0..partitions {
+            self.places.entry((id, partition)).or_default();
+        }
+    }
+
+    /// A topic is gone.
+    pub fn deleted(&mut self, id: TopicId) {
+        self.places.retain(|(topic, _), _| *topic != id);
+    }
+
+    /// A value is on its way.
+    pub fn sending(&mut self, place: Place, value: &str) {
+        if let Some(known) = self.places.get_mut(&place) {
+            known.sent.insert(value.to_owned());
+        }
+    }
+
+    /// A batch was acknowledged.
+    pub fn acked(&mut self, place: Place, base_offset: Offset, values: &[String], acks: i16) {
+        let promise = self.promises.get(&place.0).copied();
+        let Some(known) = self.places.get_mut(&place) else { return };
+        self.acks += values.len() as u64;
+        for (offset, value) in (base_offset..).zip(values) {
+            let on_disk = acks == -1 && promise == Some(Promise::Disk);
+            let map = if on_disk { &mut known.acked } else { &mut known.acked_cached };
+            let other = map.insert(offset, value.clone()).filter(|other| other != value);
+            let seen = known.seen.get(&offset).filter(|seen| *seen != value);
+            if let Some(other) = other.as_ref().or(seen) {
+                self.violation.get_or_insert(format!("offset {offset} of {place:?} holds {other} and {value}"));
+            }
+        }
+    }
+
+    /// A batch was acknowledged as one that came before.
+    pub fn acked_before(&mut self, place: Place, values: &[String]) {
+        if let Some(known) = self.places.get_mut(&place) {
+            known.acked_somewhere.extend(values.iter().cloned());
+        }
+    }
+
+    /// A consumer got a record.
+    pub fn saw(&mut self, place: Place, offset: Offset, value: &str) {
+        let Some(known) = self.places.get_mut(&place) else { return };
+        self.reads += 1;
+        if !known.sent.contains(value) {
+            self.violation.get_or_insert(format!("{value} at {offset} of {place:?} was never sent there"));
+        }
+        let promised = known.acked.get(&offset).or(known.acked_cached.get(&offset)).or(known.seen.get(&offset));
+        if let Some(other) = promised.filter(|other| *other != value) {
+            self.violation.get_or_insert(format!("offset {offset} of {place:?} held {other}, now {value}"));
+        }
+        known.seen.insert(offset, value.to_owned());
+    }
+
+    /// A client was told a high watermark.
+    pub fn told_high_watermark(&mut self, place: Place, high_watermark: Offset) {
+        if let Some(known) = self.places.get_mut(&place) {
+            known.high_watermark = known.high_watermark.max(high_watermark);
+        }
+    }
+
+    /// DeleteRecords was answered.
+    pub fn trimmed(&mut self, place: Place, start: Offset) {
+        if let Some(known) = self.places.get_mut(&place) {
+            known.trimmed_to = known.trimmed_to.max(start);
+        }
+    }
+
+    /// The power went: what was only promised by the page cache is void.
+    pub fn power_cut(&mut self) {
+        for ((topic, _), known) in &mut self.places {
+            known.acked_cached.clear();
+            if self.promises.get(topic) == Some(&Promise::PageCache) {
+                known.seen.clear();
+                known.acked_somewhere.clear();
+                known.high_watermark = 0;
+            }
+        }
+    }
+
+    /// Compares a partition's whole content, from `start` to `end`, with everything that is known.
+    pub fn check(&mut self, place: Place, start: Offset, end: Offset, content: &BTreeMap<Offset, String>) {
+        let Some(known) = self.places.get(&place) else { return };
+        let mut wrong = Vec::new();
+        for (what, map) in [("acks=all", &known.acked), ("acks", &known.acked_cached), ("read", &known.seen)] {
+            for (offset, value) in map.range(start..) {
+                if content.get(offset) != Some(value) {
+                    let now = content.get(offset);
+                    wrong.push(format!(
+                        "{what}: {value} was at {offset} of {place:?}, there is {now:?} ({start}..{end})"
+                    ));
+                }
+            }
+        }
+        if end < known.high_watermark {
+            wrong.push(format!("{place:?} ends at {end}, a client was told {}", known.high_watermark));
+        }
+        if start < known.trimmed_to {
+            wrong.push(format!("{place:?} starts at {start}, deleted up to {}", known.trimmed_to));
+        }
+        let mut values = BTreeSet::new();
+        let mut latest: BTreeMap<&str, u64> = BTreeMap::new();
+        for (offset, value) in content {
+            if !known.sent.contains(value) {
+                wrong.push(format!("{value} at {offset} of {place:?} was never sent"));
+            }
+            if !values.insert(value) {
+                wrong.push(format!("{value} is twice in {place:?}, again at {offset}"));
+            }
+            // Values are `producer:number`, and numbers only grow.
+            let Some((producer, number)) = value.split_once(':') else { continue };
+            let number = number.parse().unwrap_or(0);
+            if latest.insert(producer, number).is_some_and(|before| before > number) {
+                wrong.push(format!("{value} at {offset} of {place:?} comes after a later one of its producer"));
+            }
+        }
+        if start == 0 {
+            let missing = known.acked_somewhere.iter().find(|value| !values.contains(value));
+            wrong.extend(missing.map(|value| format!("{value} was acknowledged and is not in {place:?}")));
+        }
+        if let Some(first) = wrong.into_iter().next() {
+            self.violated(first);
+        }
+    }
+}

@@ -1,0 +1,426 @@
+//! Storage as the daemon does it, on disks that forget: effects in, completions out, each after a while of its own.
+
+use crate::chance::Chance;
+use kq::error::ErrorCode;
+use kq::event::{Answer, Appended, DirUse, Effect, LogName, Opened, Question, StorageFault};
+use kq::log::checkpoint::{
+    LOG_STARTS, Offsets, RECOVERY_POINTS, read_offsets, take_clean_shutdown, write_clean_shutdown, write_offsets,
+};
+use kq::log::memory::MemoryDisk;
+use kq::log::{
+    AppendBatch, DirtyFiles, Disk, DiskError, DiskErrorKind, DiskFile, DiskResult, Log, LogConfig, Opening, exists,
+    is_deleted_dir, topic_id_of,
+};
+use kq::types::{Epoch, FileRange, LogId, Millis, Offset};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A completion on its way to the node.
+pub enum Done {
+    Opened { log: LogId, result: Result<Opened, StorageFault> },
+    Appended { log: LogId, generation: u32, result: Result<Appended, StorageFault> },
+    Synced { log: LogId, generation: u32, result: Result<Offset, StorageFault> },
+    Trimmed { log: LogId, generation: u32, result: Result<Offset, StorageFault> },
+    Answer { token: u64, answer: Answer },
+    DirFailed { dir: usize },
+}
+
+/// What the flusher of a directory has to do.
+pub enum Job {
+    Sync { log: LogId, generation: u32, dirty: DirtyFiles<MemoryDisk> },
+    Starts { log: LogId, generation: u32, start: Offset },
+}
+
+/// A batch waiting for the end of the pass.
+pub struct Pending {
+    pub log: LogId,
+    pub generation: u32,
+    pub base_offset: Offset,
+    pub epoch: Epoch,
+    pub bytes: Vec<u8>,
+}
+
+struct Dir {
+    disk: MemoryDisk,
+    online: bool,
+    clean: bool,
+    recovery_points: Offsets,
+    starts: Offsets,
+}
+
+struct Entry {
+    generation: u32,
+    name: LogName,
+    dir: usize,
+    log: Option<Log<MemoryDisk>>,
+}
+
+/// All logs of one life of the node.
+pub struct Store {
+    dirs: Vec<Dir>,
+    entries: BTreeMap<LogId, Entry>,
+    retention_bytes: i64,
+    segment_bytes: u32,
+    index_interval_bytes: u32,
+    pub done: Vec<Done>,
+    pub jobs: Vec<(usize, Job)>,
+}
+
+impl Store {
+    /// Storage over what an earlier life left.
+    pub fn open(disks: Vec<MemoryDisk>, shape: &mut Chance) -> DiskResult<Store> {
+        let mut dirs = Vec::new();
+        for disk in disks {
+            let clean = take_clean_shutdown(&disk)?;
+            for name in disk.list("")?.iter().filter(|name| is_deleted_dir(name)) {
+                disk.remove_dir(name)?;
+            }
+            let (recovery_points, starts) = (read_offsets(&disk, RECOVERY_POINTS)?, read_offsets(&disk, LOG_STARTS)?);
+            dirs.push(Dir { disk, online: true, clean, recovery_points, starts });
+        }
+        Ok(Store {
+            dirs,
+            entries: BTreeMap::new(),
+            retention_bytes: if shape.one_in(3) { 4000 + shape.below(8000) } else { -1 },
+            segment_bytes: 600 + shape.below(4000) as u32,
+            index_interval_bytes: 1 + shape.below(500) as u32,
+            done: Vec::new(),
+            jobs: Vec::new(),
+        })
+    }
+
+    /// Settings so small that much happens in a short life.
+    fn shrink(&self, config: &LogConfig) -> Arc<LogConfig> {
+        Arc::new(LogConfig {
+            segment_bytes: self.segment_bytes,
+            index_interval_bytes: self.index_interval_bytes,
+            retention_bytes: if config.delete { self.retention_bytes } else { -1 },
+            file_delete_delay_ms: 20,
+            ..config.clone()
+        })
+    }
+
+    /// Performs an effect on storage; gives back what is none.
+    pub fn perform<'a>(&mut self, now: Millis, effect: Effect<'a>) -> Option<Effect<'a>> {
+        match effect {
+            Effect::Open { log, generation, name, config, replay } => {
+                let result = self.open_log(now, log, generation, &name, &config, replay);
+                self.done.push(Done::Opened { log, result });
+            }
+            Effect::Delete { log } => self.delete(log),
+            Effect::Configure { log, config } => {
+                let config = self.shrink(&config);
+                if let Some(open) = self.entries.get_mut(&log).and_then(|entry| entry.log.as_mut()) {
+                    open.configure(config);
+                }
+            }
+            Effect::Sync { log, generation } => match self.ready(log, generation) {
+                Ok((dir, open)) => {
+                    let dirty = open.take_dirty();
+                    self.jobs.push((dir, Job::Sync { log, generation, dirty }));
+                }
+                Err(fault) => self.done.push(Done::Synced { log, generation, result: Err(fault) }),
+            },
+            Effect::Trim { log, generation, start } => match self.ready(log, generation) {
+                Ok((dir, open)) => {
+                    let start = open.trim(start);
+                    self.jobs.push((dir, Job::Starts { log, generation, start }));
+                }
+                Err(fault) => self.done.push(Done::Trimmed { log, generation, result: Err(fault) }),
+            },
+            Effect::Retain { log, generation, upto } => {
+                if let Ok((dir, open)) = self.ready(log, generation) {
+                    let result = retain(open, now, upto);
+                    match result {
+                        Ok(Some(start)) => self.jobs.push((dir, Job::Starts { log, generation, start })),
+                        Ok(None) => {}
+                        Err(error) => self.failed(dir, &error),
+                    }
+                }
+            }
+            Effect::SaveProducers { log, generation, offset, bytes } => {
+                self.attempt(log, generation, |open| open.save_producers(offset, &bytes));
+            }
+            Effect::SaveEpochs { log, generation, epochs } => {
+                self.attempt(log, generation, |open| open.save_epochs(&epochs));
+            }
+            Effect::Ask { token, question } => {
+                let answer = self.answer(question);
+                self.done.push(Done::Answer { token, answer });
+            }
+            other => return Some(other),
+        }
+        None
+    }
+
+    fn open_log(
+        &mut self,
+        now: Millis,
+        log: LogId,
+        generation: u32,
+        name: &LogName,
+        config: &LogConfig,
+        replay: bool,
+    ) -> Result<Opened, StorageFault> {
+        let config = self.shrink(config);
+        let old = self.entries.remove(&log).and_then(|entry| Some((entry.dir, entry.log?)));
+        let folder = name.dir_name();
+        let dir = match &old {
+            Some((dir, _)) => *dir,
+            None => {
+                let there = self.dirs.iter().position(|d| d.disk.list("").is_ok_and(|names| names.contains(&folder)));
+                let online: Vec<usize> = (0..self.dirs.len()).filter(|dir| self.dirs[*dir].online).collect();
+                there.unwrap_or_else(|| online.get(log.0 as usize % online.len().max(1)).copied().unwrap_or(0))
+            }
+        };
+        if !self.dirs[dir].online {
+            return Err(fault("out of service"));
+        }
+        let key = (name.topic.clone(), name.partition);
+        let state = &self.dirs[dir];
+        let known = |offsets: &Offsets| offsets.get(&key).copied().unwrap_or(0);
+        let mut opening = Opening {
+            clean: state.clean,
+            recovery_point: known(&state.recovery_points),
+            log_start: known(&state.starts),
+        };
+        let unclean = !state.clean && old.is_none();
+        let result = (|| {
+            if let Some((_, mut old)) = old {
+                old.take_dirty().sync(&state.disk)?;
+                opening = Opening { clean: true, recovery_point: old.recovery_point(), log_start: old.start() };
+            }
+            if exists(&state.disk, name)? && topic_id_of(&state.disk, &folder)? != Some(name.topic_id) {
+                state.disk.rename(&folder, &format!("{folder}.{generation}-delete"))?;
+                state.disk.sync_dir("")?;
+            }
+            if !exists(&state.disk, name)? {
+                let open = Log::create(state.disk.clone(), name, config, now)?;
+                return Ok((open, Opened { dir, unclean: false, ..Opened::default() }));
+            }
+            let (mut open, found) = Log::open(state.disk.clone(), name, config, opening, now)?;
+            let content = if replay { open.read_all()? } else { Vec::new() };
+            let (start, end) = (found.start, found.end);
+            let (producers, epochs) = (found.producers, found.epochs);
+            Ok((open, Opened { dir, start, end, synced: end, producers, epochs, unclean, content }))
+        })();
+        let name = name.clone();
+        let (open, result) = match result {
+            Ok((open, opened)) => (Some(open), Ok(opened)),
+            Err(error) => {
+                self.failed(dir, &error);
+                (None, Err(fault(&error.what)))
+            }
+        };
+        self.entries.insert(log, Entry { generation, name, dir, log: open });
+        result
+    }
+
+    fn delete(&mut self, log: LogId) {
+        let Some(Entry { dir, log: Some(open), name, .. }) = self.entries.remove(&log) else { return };
+        let key = (name.topic, name.partition);
+        self.dirs[dir].starts.remove(&key);
+        self.dirs[dir].recovery_points.remove(&key);
+        let disk = self.dirs[dir].disk.clone();
+        if let Err(error) = open.delete().and_then(|gone| disk.remove_dir(&gone)) {
+            self.failed(dir, &error);
+        }
+    }
+
+    /// Appends what a pass has collected, each log's contiguous batches in one write.
+    pub fn append(&mut self, now: Millis, pending: Vec<Pending>) {
+        let mut by_log: BTreeMap<(LogId, u32), Vec<Pending>> = BTreeMap::new();
+        for batch in pending {
+            by_log.entry((batch.log, batch.generation)).or_default().push(batch);
+        }
+        for ((log, generation), batches) in by_log {
+            let (dir, open) = match self.ready(log, generation) {
+                Ok(ready) => ready,
+                Err(fault) => {
+                    self.done.push(Done::Appended { log, generation, result: Err(fault) });
+                    continue;
+                }
+            };
+            if open.end() != batches[0].base_offset {
+                let result = Err(fault("after an append that failed"));
+                self.done.push(Done::Appended { log, generation, result });
+                continue;
+            }
+            let list: Vec<AppendBatch<'_>> = batches
+                .iter()
+                .map(|b| AppendBatch { base_offset: b.base_offset, epoch: b.epoch, bytes: &b.bytes })
+                .collect();
+            let result = open.append(now, &list);
+            if let Err(error) = &result {
+                let error = error.clone();
+                self.failed(dir, &error);
+            }
+            let result = result.map_err(|error| fault(&error.what));
+            self.done.push(Done::Appended { log, generation, result });
+        }
+    }
+
+    /// Does what a flusher does, on a thread of its own in the daemon.
+    pub fn run(&mut self, now: Millis, dir: usize, job: Job) {
+        match job {
+            Job::Sync { log, generation, dirty } => {
+                let synced = dirty.sync(&self.dirs[dir].disk);
+                let result = match synced {
+                    Ok(()) if self.dirs[dir].online => {
+                        if let Ok((_, open)) = self.ready(log, generation) {
+                            open.synced(dirty.end);
+                        }
+                        Ok(dirty.end)
+                    }
+                    Ok(()) => Err(fault("out of service")),
+                    Err(error) => {
+                        self.failed(dir, &error);
+                        Err(fault(&error.what))
+                    }
+                };
+                self.done.push(Done::Synced { log, generation, result });
+            }
+            Job::Starts { log, generation, start } => {
+                let starts = self.offsets_of(dir, Log::start);
+                self.dirs[dir].starts = starts;
+                let result = write_offsets(&self.dirs[dir].disk, LOG_STARTS, &self.dirs[dir].starts);
+                if let Err(error) = &result {
+                    self.failed(dir, error);
+                } else {
+                    self.sweep(now, dir);
+                }
+                let result = result.map(|()| start).map_err(|error| fault(&error.what));
+                self.done.push(Done::Trimmed { log, generation, result });
+            }
+        }
+    }
+
+    fn sweep(&mut self, now: Millis, dir: usize) {
+        let mut failure = None;
+        for entry in self.entries.values_mut().filter(|entry| entry.dir == dir) {
+            if let Some(open) = &mut entry.log {
+                failure = open.sweep(now).err().or(failure);
+            }
+        }
+        if let Some(error) = failure {
+            self.failed(dir, &error);
+        }
+    }
+
+    /// Writes the recovery points.
+    pub fn checkpoint(&mut self) {
+        for dir in 0..self.dirs.len() {
+            let points = self.offsets_of(dir, Log::recovery_point);
+            if self.dirs[dir].online
+                && let Err(error) = write_offsets(&self.dirs[dir].disk, RECOVERY_POINTS, &points)
+            {
+                self.failed(dir, &error);
+            }
+        }
+    }
+
+    /// A clean stop.
+    pub fn close(mut self) -> DiskResult<()> {
+        for dir in 0..self.dirs.len() {
+            let starts = self.offsets_of(dir, Log::start);
+            let disk = self.dirs[dir].disk.clone();
+            let mut points = Offsets::new();
+            let mut whole = self.dirs[dir].online;
+            for entry in self.entries.values_mut().filter(|entry| entry.dir == dir) {
+                match entry.log.take() {
+                    Some(open) => {
+                        let end = open.close()?;
+                        points.insert((entry.name.topic.clone(), entry.name.partition), end);
+                    }
+                    None => whole = false,
+                }
+            }
+            if whole {
+                write_offsets(&disk, RECOVERY_POINTS, &points)?;
+                write_offsets(&disk, LOG_STARTS, &starts)?;
+                write_clean_shutdown(&disk)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The bytes of a range that was located in this pass.
+    pub fn read(&mut self, range: &FileRange) -> Vec<u8> {
+        let open = self.entries.get_mut(&range.log).and_then(|entry| entry.log.as_mut()).expect("an open log");
+        let file = open.file_of(range).expect("the disk works").expect("the segment is there");
+        let mut bytes = vec![0; range.len as usize];
+        let read = file.read_at(&mut bytes, range.position).expect("the disk works");
+        assert_eq!(read, bytes.len(), "a range beyond the end of its file");
+        bytes
+    }
+
+    /// Whether any directory is out of service.
+    pub fn is_hurt(&self) -> bool {
+        self.dirs.iter().any(|dir| !dir.online)
+    }
+
+    fn answer(&mut self, question: Question) -> Answer {
+        match question {
+            Question::Locate(reads) => {
+                Answer::Located(reads.iter().map(|read| self.look(read.log, |open| open.locate(read))).collect())
+            }
+            Question::FindTime { log, timestamp, upto } => {
+                Answer::Found(self.look(log, |open| open.find_time(timestamp, upto)))
+            }
+            Question::MaxTimestamp { log, upto } => Answer::Found(self.look(log, |open| open.max_timestamp(upto))),
+            Question::Dirs => Answer::Dirs(Vec::<DirUse>::new()),
+        }
+    }
+
+    fn look<T>(
+        &mut self,
+        log: LogId,
+        work: impl FnOnce(&mut Log<MemoryDisk>) -> DiskResult<T>,
+    ) -> Result<T, StorageFault> {
+        let generation = self.entries.get(&log).map_or(0, |entry| entry.generation);
+        let (_, open) = self.ready(log, generation)?;
+        work(open).map_err(|error| fault(&error.what))
+    }
+
+    fn ready(&mut self, log: LogId, generation: u32) -> Result<(usize, &mut Log<MemoryDisk>), StorageFault> {
+        let entry = self.entries.get_mut(&log).filter(|entry| entry.generation == generation);
+        let Some(entry) = entry else { return Err(fault("no such log")) };
+        match &mut entry.log {
+            Some(open) if self.dirs[entry.dir].online => Ok((entry.dir, open)),
+            _ => Err(fault("out of service")),
+        }
+    }
+
+    fn attempt(&mut self, log: LogId, generation: u32, work: impl FnOnce(&mut Log<MemoryDisk>) -> DiskResult<()>) {
+        if let Ok((dir, open)) = self.ready(log, generation)
+            && let Err(error) = work(open)
+        {
+            self.failed(dir, &error);
+        }
+    }
+
+    fn failed(&mut self, dir: usize, error: &DiskError) {
+        if error.kind != DiskErrorKind::Full && std::mem::take(&mut self.dirs[dir].online) {
+            self.done.push(Done::DirFailed { dir });
+        }
+    }
+
+    fn offsets_of(&self, dir: usize, of: impl Fn(&Log<MemoryDisk>) -> Offset) -> Offsets {
+        let entries = self.entries.values().filter(|entry| entry.dir == dir);
+        let open = entries.filter_map(|entry| Some((entry, entry.log.as_ref()?)));
+        open.map(|(entry, log)| ((entry.name.topic.clone(), entry.name.partition), of(log))).collect()
+    }
+}
+
+/// Retention and compaction, as they fall due.
+fn retain(open: &mut Log<MemoryDisk>, now: Millis, upto: Offset) -> DiskResult<Option<Offset>> {
+    if let Some(plan) = open.compaction_plan(now, upto)? {
+        let compacted = plan.run()?;
+        open.install(compacted)?;
+    }
+    open.retain(now, upto)
+}
+
+fn fault(message: &str) -> StorageFault {
+    StorageFault { code: ErrorCode::KafkaStorageError, message: message.to_owned() }
+}

@@ -1,0 +1,596 @@
+//! The world: one node, its storage, its clients, a virtual clock, and what goes wrong. Everything that happens comes
+//! from a queue of events, everything random from the seed.
+
+use crate::admin::Admin;
+use crate::chance::Chance;
+use crate::client::{Client, Cx, Topic};
+use crate::consumer::Consumer;
+use crate::oracle::{Oracle, Promise};
+use crate::producer::Producer;
+use crate::store::{Done, Job, Pending, Store};
+use kq::api::produce::ProduceResponse;
+use kq::broker::Endpoint;
+use kq::config::{BrokerSettings, parse_properties};
+use kq::event::{Effect, Input, Peer};
+use kq::log::DiskErrorKind;
+use kq::log::memory::MemoryDisk;
+use kq::node::{Node, NodeConfig};
+use kq::types::{ConnId, Millis, Uuid};
+use kq::wire::Chunk;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// No run takes more events than this: beyond, something turns in circles.
+const EVENTS_MAX: u64 = 200_000;
+/// How long clients may take to finish once nothing goes wrong any more, in milliseconds.
+const PATIENCE_MS: Millis = 20_000;
+/// How often recovery points are written, in milliseconds.
+const CHECKPOINT_MS: Millis = 60;
+
+enum Someone {
+    Producer(Producer),
+    Consumer(Consumer),
+    Admin(Admin),
+}
+
+impl Someone {
+    fn client(&mut self) -> &mut dyn Client {
+        match self {
+            Someone::Producer(client) => client,
+            Someone::Consumer(client) => client,
+            Someone::Admin(client) => client,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Conn {
+    id: u64,
+    next_slot: u64,
+    next_reply: u64,
+    /// Replies that wait for earlier ones; `None` for requests that have no reply.
+    ready: BTreeMap<u64, Option<Vec<u8>>>,
+    /// Which slots are produce requests with acks=all.
+    acks_all: BTreeMap<u64, ()>,
+    to_node_at: Millis,
+    to_client_at: Millis,
+}
+
+enum Event {
+    Frame { client: usize, conn: u64, slot: u64, bytes: Vec<u8> },
+    Reply { client: usize, conn: u64, bytes: Vec<u8> },
+    Wake { client: usize, conn: u64 },
+    Done(Done),
+    Job(usize, Job),
+    Checkpoint,
+    Capacity(Option<u64>),
+}
+
+/// How a life ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Kill,
+    PowerCut,
+    Clean,
+}
+
+/// What a run amounted to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Everything that clients were told, in order, mixed into a number.
+    pub fingerprint: u64,
+    /// Records acknowledged.
+    pub acks: u64,
+    /// Records read.
+    pub reads: u64,
+    /// Crashes.
+    pub crashes: u64,
+}
+
+/// See the module.
+pub struct World {
+    chance: Chance,
+    shape: Chance,
+    now: Millis,
+    node: Node,
+    store: Option<Store>,
+    disks: Vec<MemoryDisk>,
+    events: BTreeMap<(Millis, u64), Event>,
+    event_count: u64,
+    clients: Vec<(Someone, Option<Conn>)>,
+    topics: Vec<Topic>,
+    oracle: Oracle,
+    next_conn: u64,
+    busy: bool,
+    stopped: bool,
+    done_at: Millis,
+    job_at: Vec<Millis>,
+    pending: Vec<Pending>,
+    summary: Summary,
+}
+
+/// Lives through one seed.
+///
+/// # Errors
+/// What was violated.
+pub fn run(seed: u64) -> Result<Summary, String> {
+    let mut world = World::new(seed);
+    let lives = 1 + world.chance.below(4);
+    for life in 0..lives {
+        world.live(life + 1 == lives);
+        if let Some(what) = world.oracle.violation.take() {
+            return Err(what);
+        }
+    }
+    world.finish();
+    match world.oracle.violation.take() {
+        Some(what) => Err(what),
+        None => Ok(Summary { acks: world.oracle.acks, reads: world.oracle.reads, ..world.summary }),
+    }
+}
+
+fn new_node(chance: &mut Chance) -> Node {
+    let text = "node.id=1\nauto.create.topics.enable=false\nlog.retention.check.interval.ms=50\n";
+    let entries = parse_properties(text).expect("properties");
+    let (settings, _) = BrokerSettings::load(&entries).expect("settings");
+    Node::new(NodeConfig {
+        settings: Arc::new(settings),
+        cluster_id: Uuid([7; 16]),
+        endpoints: vec![Endpoint { host: "localhost".to_owned(), port: 9092 }],
+        seed: [chance.bits(), chance.bits()],
+    })
+}
+
+impl World {
+    fn new(seed: u64) -> World {
+        let mut chance = Chance::new(seed);
+        let shape = Chance::new(chance.bits());
+        let disks: Vec<MemoryDisk> = (0..=chance.below(2)).map(|_| MemoryDisk::new()).collect();
+        let mut topics = Vec::new();
+        let mut clients = vec![(Someone::Admin(Admin::default()), None)];
+        for index in 0..=chance.below(2) as usize {
+            let promise = if chance.one_in(4) { Promise::PageCache } else { Promise::Disk };
+            let partitions = 1 + chance.below(2) as i32;
+            topics.push(Topic { name: format!("topic-{index}"), id: None, partitions, promise });
+            for partition in 0..partitions {
+                for _ in 0..=chance.below(2) {
+                    let id = clients.len();
+                    let producer = match chance.below(5) {
+                        0 => Producer::plain(id, index, partition, 0),
+                        1 => Producer::plain(id, index, partition, 1),
+                        2 => Producer::plain(id, index, partition, -1),
+                        _ => Producer::idempotent(id, index, partition),
+                    };
+                    clients.push((Someone::Producer(producer), None));
+                }
+                clients.push((Someone::Consumer(Consumer::new(index, partition)), None));
+            }
+        }
+        let node = new_node(&mut chance);
+        let job_at = vec![0; disks.len()];
+        World {
+            chance,
+            shape,
+            now: 1_000_000,
+            node,
+            store: None,
+            disks,
+            events: BTreeMap::new(),
+            event_count: 0,
+            clients,
+            topics,
+            oracle: Oracle::default(),
+            next_conn: 0,
+            busy: true,
+            stopped: false,
+            done_at: 0,
+            job_at,
+            pending: Vec::new(),
+            summary: Summary::default(),
+        }
+    }
+
+    /// One life of the node, from its start to its end.
+    fn live(&mut self, last: bool) {
+        self.busy = true;
+        let disk = self.disks[self.chance.below(self.disks.len() as i64) as usize].clone();
+        match self.chance.below(8) {
+            0 | 1 => disk.freeze_at_sync(1 + self.chance.below(60) as u64),
+            2 => disk.freeze_at_change(1 + self.chance.below(200) as u64),
+            3 => disk.fail_sync(5 + self.chance.below(60) as u64),
+            4 => disk.fail_change(5 + self.chance.below(200) as u64, DiskErrorKind::Io),
+            5 => {
+                let used: usize = disk.image().values().map(Vec::len).sum();
+                let room = used as u64 + self.chance.below(6000) as u64;
+                self.at(self.now + 30, Event::Capacity(Some(room)));
+                let later = self.now + 30 + self.chance.below(60);
+                self.at(later, Event::Capacity(None));
+            }
+            _ => {}
+        }
+        let until = self.now + 30 + self.chance.below(250);
+        let mut ending = match self.chance.below(5) {
+            0 => Ending::Clean,
+            1 | 2 => Ending::Kill,
+            _ => Ending::PowerCut,
+        };
+        if self.start() && self.advance(until) {
+            if last {
+                // Let everybody finish, then see what is left after one more crash.
+                self.settle();
+            }
+        }
+        if self.is_frozen() && ending == Ending::Clean {
+            ending = Ending::PowerCut;
+        }
+        if self.oracle.violation.is_none() {
+            self.end(ending);
+        }
+    }
+
+    /// The last life: nobody writes, everything is read.
+    fn finish(&mut self) {
+        self.busy = false;
+        if !self.start() {
+            return self.oracle.violated("the node does not start on disks that work".to_owned());
+        }
+        self.settle();
+        for (someone, _) in &mut self.clients {
+            if let Someone::Consumer(consumer) = someone {
+                consumer.audit();
+            }
+        }
+        let limit = self.now + PATIENCE_MS;
+        let audited = |someone: &Someone| match someone {
+            Someone::Consumer(consumer) => consumer.audited().is_some(),
+            _ => true,
+        };
+        while self.now < limit && self.oracle.violation.is_none() {
+            if self.clients.iter().all(|(someone, _)| audited(someone)) {
+                break;
+            }
+            self.advance(self.now + 20);
+        }
+        for (someone, _) in &mut self.clients {
+            let Someone::Consumer(consumer) = someone else { continue };
+            match consumer.audited() {
+                Some((place, audit)) => {
+                    let end = audit.end.unwrap_or_default();
+                    self.oracle.check(place, audit.start, end, &audit.content);
+                }
+                None => self.oracle.violated(format!("partition {:?} cannot be read to its end", consumer.of())),
+            }
+        }
+    }
+
+    /// Starts the node and waits until it serves; false when it crashed before.
+    fn start(&mut self) -> bool {
+        let mut shape = self.shape.clone();
+        self.node = new_node(&mut self.chance);
+        self.stopped = false;
+        let Ok(store) = Store::open(self.disks.clone(), &mut shape) else {
+            assert!(self.is_hurt_or_frozen(), "the checkpoints cannot be read");
+            return false;
+        };
+        self.store = Some(store);
+        let mut effects = Vec::new();
+        self.node.start(&mut effects);
+        self.perform(effects);
+        self.after_step();
+        self.at(self.now + CHECKPOINT_MS, Event::Checkpoint);
+        let limit = self.now + PATIENCE_MS;
+        while !self.node.is_ready() {
+            if !self.pass(limit) {
+                if self.is_hurt_or_frozen() {
+                    return false;
+                }
+                self.oracle.violated("the node does not get ready".to_owned());
+                return false;
+            }
+        }
+        for client in 0..self.clients.len() {
+            self.next_conn += 1;
+            self.clients[client].1 = Some(Conn { id: self.next_conn, ..Conn::default() });
+            let at = self.now + self.chance.below(5);
+            self.at(at, Event::Wake { client, conn: self.next_conn });
+        }
+        true
+    }
+
+    /// Lets time pass; false when the disk stood still before `until`.
+    fn advance(&mut self, until: Millis) -> bool {
+        while self.pass(until) {
+            if self.oracle.violation.is_some() {
+                return false;
+            }
+        }
+        let works = !self.is_frozen();
+        if works {
+            self.now = self.now.max(until);
+        }
+        works
+    }
+
+    /// Waits until producers and administrator have finished.
+    fn settle(&mut self) {
+        self.busy = false;
+        let limit = self.now + PATIENCE_MS;
+        while self.now < limit && self.oracle.violation.is_none() && !self.is_hurt_or_frozen() {
+            if self.clients.iter_mut().all(|(someone, _)| someone.client().is_idle()) {
+                return;
+            }
+            if !self.advance(self.now + 20) {
+                return;
+            }
+        }
+        if !self.is_hurt_or_frozen() && self.oracle.violation.is_none() {
+            let waiting =
+                self.clients.iter_mut().find_map(|(someone, _)| (!someone.client().is_idle()).then_some(someone));
+            if let Some(someone) = waiting {
+                let name = someone.client().name();
+                self.oracle.violated(format!("{name} waits for ever"));
+            }
+        }
+    }
+
+    /// The node dies.
+    fn end(&mut self, ending: Ending) {
+        if ending == Ending::Clean {
+            self.stop();
+        }
+        self.summary.crashes += 1;
+        self.events.clear();
+        self.pending.clear();
+        (self.done_at, self.job_at) = (0, vec![0; self.disks.len()]);
+        self.store = None;
+        for i in 0..self.disks.len() {
+            let disk = &self.disks[i];
+            disk.set_capacity(None);
+            self.disks[i] = match ending {
+                Ending::PowerCut => disk.power_cut(&mut || self.chance.bits()),
+                _ => disk.kill(),
+            };
+        }
+        if ending == Ending::PowerCut {
+            self.oracle.power_cut();
+        }
+        for (someone, conn) in &mut self.clients {
+            *conn = None;
+            someone.client().disconnected();
+            if let (Someone::Consumer(consumer), Ending::PowerCut) = (someone, ending) {
+                let promised = self.topics[consumer.of().0].promise == Promise::Disk;
+                if !promised {
+                    consumer.power_cut();
+                }
+            }
+        }
+        self.now += self.chance.below(1000);
+    }
+
+    /// A clean stop: what is asked for is answered, then the logs are closed.
+    fn stop(&mut self) {
+        self.step(Input::Stop);
+        let limit = self.now + PATIENCE_MS;
+        while !self.stopped && self.pass(limit) {}
+        if self.is_hurt_or_frozen() {
+            return;
+        }
+        if !self.stopped {
+            return self.oracle.violated("the node does not stop".to_owned());
+        }
+        let closed = self.store.take().map(Store::close);
+        assert!(matches!(closed, Some(Ok(()))) || self.is_frozen(), "the logs do not close: {closed:?}");
+    }
+
+    fn is_frozen(&self) -> bool {
+        self.disks.iter().any(MemoryDisk::is_frozen)
+    }
+
+    fn is_hurt_or_frozen(&self) -> bool {
+        self.is_frozen() || self.store.as_ref().is_none_or(Store::is_hurt)
+    }
+
+    fn at(&mut self, time: Millis, event: Event) {
+        self.event_count += 1;
+        self.events.insert((time.max(self.now), self.event_count), event);
+    }
+
+    /// Everything that happens at the next moment; false when that is after `until`, or the disk stands still.
+    fn pass(&mut self, until: Millis) -> bool {
+        if self.is_frozen() {
+            return false;
+        }
+        assert!(self.event_count < EVENTS_MAX, "turning in circles");
+        let next = self.events.first_key_value().map(|((at, _), _)| *at);
+        let deadline = self.node.deadline().map(|at| at.max(self.now));
+        let Some(at) = next.into_iter().chain(deadline).min().filter(|at| *at <= until) else { return false };
+        self.now = at;
+        if deadline == Some(at) {
+            self.event_count += 1;
+            self.step(Input::Tick);
+        }
+        while let Some(entry) = self.events.first_entry()
+            && entry.key().0 <= at
+        {
+            let event = entry.remove();
+            self.happen(event);
+            if self.is_frozen() {
+                return false;
+            }
+        }
+        self.flush_appends();
+        !self.is_frozen()
+    }
+
+    /// The pass's appends are written.
+    fn flush_appends(&mut self) {
+        let pending = std::mem::take(&mut self.pending);
+        if let Some(store) = &mut self.store {
+            store.append(self.now, pending);
+        }
+        self.after_step();
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Frame { client, conn, slot, bytes } => {
+                if self.clients[client].1.as_ref().is_some_and(|c| c.id == conn) {
+                    let peer = Peer { listener: 0, host: "127.0.0.1".to_owned() };
+                    self.step(Input::Frame { conn: ConnId(conn), slot, peer: &peer, bytes: &bytes });
+                }
+            }
+            Event::Reply { client, conn, bytes } => self.call(client, conn, |client, cx| client.reply(cx, &bytes)),
+            Event::Wake { client, conn } => self.call(client, conn, |client, cx| client.act(cx)),
+            Event::Done(done) => self.step(match done {
+                Done::Opened { log, result } => Input::Opened { log, result },
+                Done::Appended { log, generation, result } => Input::Appended { log, generation, result },
+                Done::Synced { log, generation, result } => Input::Synced { log, generation, result },
+                Done::Trimmed { log, generation, result } => Input::Trimmed { log, generation, result },
+                Done::Answer { token, answer } => Input::Answer { token, answer },
+                Done::DirFailed { dir } => Input::DirFailed { dir },
+            }),
+            Event::Job(dir, job) => {
+                if let Some(store) = &mut self.store {
+                    store.run(self.now, dir, job);
+                }
+                self.after_step();
+            }
+            Event::Checkpoint => {
+                if let Some(store) = &mut self.store {
+                    store.checkpoint();
+                }
+                self.after_step();
+                self.at(self.now + CHECKPOINT_MS, Event::Checkpoint);
+            }
+            Event::Capacity(bytes) => self.disks.iter().for_each(|disk| disk.set_capacity(bytes)),
+        }
+    }
+
+    fn step(&mut self, input: Input<'_>) {
+        let mut effects = Vec::new();
+        self.node.step(self.now, input, &mut effects);
+        self.perform(effects);
+        // Small passes and large ones.
+        if self.chance.one_in(3) {
+            self.flush_appends();
+        } else {
+            self.after_step();
+        }
+    }
+
+    fn perform(&mut self, effects: Vec<Effect<'_>>) {
+        for effect in effects {
+            let Some(store) = &mut self.store else { return };
+            match store.perform(self.now, effect) {
+                None => {}
+                Some(Effect::Append { log, generation, base_offset, epoch, batch }) => {
+                    let bytes = batch.into_owned();
+                    self.pending.push(Pending { log, generation, base_offset, epoch, bytes });
+                }
+                Some(Effect::Reply { conn, slot, chunks, .. }) => self.replied(conn.0, slot, chunks),
+                Some(Effect::Stopped) => self.stopped = true,
+                Some(Effect::Close { reason, .. }) => self.oracle.violated(format!("connection closed: {reason}")),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Sends completions and jobs on their ways. Answers come at once: the ranges in them are good for this pass.
+    fn after_step(&mut self) {
+        loop {
+            let Some(store) = &mut self.store else { return };
+            let (done, jobs) = (std::mem::take(&mut store.done), std::mem::take(&mut store.jobs));
+            if done.is_empty() && jobs.is_empty() {
+                return;
+            }
+            for (dir, job) in jobs {
+                self.job_at[dir] = self.job_at[dir].max(self.now + self.chance.below(6));
+                self.at(self.job_at[dir], Event::Job(dir, job));
+            }
+            for done in done {
+                if let Done::Answer { token, answer } = done {
+                    let mut effects = Vec::new();
+                    self.node.step(self.now, Input::Answer { token, answer }, &mut effects);
+                    self.perform(effects);
+                } else {
+                    self.done_at = self.done_at.max(self.now + self.chance.below(4));
+                    self.at(self.done_at, Event::Done(done));
+                }
+            }
+        }
+    }
+
+    /// A reply leaves when all earlier ones of its connection have left.
+    fn replied(&mut self, id: u64, slot: u64, chunks: Vec<Chunk>) {
+        let bytes = chunks.iter().map(|chunk| match (chunk, &mut self.store) {
+            (Chunk::Bytes(bytes), _) => bytes.clone(),
+            (Chunk::Range(range), Some(store)) => store.read(range),
+            (Chunk::Range(_), None) => Vec::new(),
+        });
+        let bytes: Vec<u8> = bytes.collect::<Vec<_>>().concat();
+        let found = self.clients.iter().position(|(_, conn)| conn.as_ref().is_some_and(|conn| conn.id == id));
+        let Some(client) = found else { return };
+        let delay = self.chance.below(4);
+        let hurt = self.disks.len() == 1 && self.store.as_ref().is_some_and(Store::is_hurt);
+        let Some(conn) = &mut self.clients[client].1 else { return };
+        if hurt && conn.acks_all.remove(&slot).is_some() && !is_refusal(&bytes) {
+            self.oracle.violated("acks=all was answered after a failed sync".to_owned());
+        }
+        let before = conn.ready.insert(slot, Some(bytes).filter(|bytes| !bytes.is_empty()));
+        assert!(before.is_none() && slot >= conn.next_reply, "two replies to one request");
+        let mut leaving = Vec::new();
+        while let Some(reply) = conn.ready.remove(&conn.next_reply) {
+            conn.next_reply += 1;
+            conn.to_client_at = conn.to_client_at.max(self.now + delay);
+            leaving.extend(reply.map(|bytes| (conn.to_client_at, bytes)));
+        }
+        for (at, bytes) in leaving {
+            for byte in &bytes {
+                self.summary.fingerprint = (self.summary.fingerprint ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+            }
+            self.at(at, Event::Reply { client, conn: id, bytes });
+        }
+    }
+
+    fn call(&mut self, client: usize, id: u64, act: impl FnOnce(&mut dyn Client, &mut Cx<'_>)) {
+        let (someone, conn) = &mut self.clients[client];
+        let Some(conn) = conn.as_mut().filter(|conn| conn.id == id) else { return };
+        let mut cx = Cx {
+            now: self.now,
+            chance: &mut self.chance,
+            oracle: &mut self.oracle,
+            topics: &mut self.topics,
+            busy: self.busy,
+            frames: Vec::new(),
+            wake_in: None,
+        };
+        act(someone.client(), &mut cx);
+        let (frames, wake_in) = (cx.frames, cx.wake_in);
+        let mut leaving = Vec::new();
+        for bytes in frames {
+            conn.to_node_at = conn.to_node_at.max(self.now + self.chance.below(4));
+            if is_produce_to_all(&bytes) {
+                conn.acks_all.insert(conn.next_slot, ());
+            }
+            leaving.push((conn.to_node_at, conn.next_slot, bytes));
+            conn.next_slot += 1;
+        }
+        for (at, slot, bytes) in leaving {
+            self.at(at, Event::Frame { client, conn: id, slot, bytes });
+        }
+        if let Some(wake_in) = wake_in {
+            self.at(self.now + wake_in.max(1), Event::Wake { client, conn: id });
+        }
+    }
+}
+
+/// Whether a frame is a produce request with acks=all: header (flexible, client id of three letters), no transactional
+/// id, acks.
+fn is_produce_to_all(frame: &[u8]) -> bool {
+    frame[..2] == [0, 0] && frame[15..17] == [0xff, 0xff]
+}
+
+fn is_refusal(reply: &[u8]) -> bool {
+    let response: ProduceResponse<'_> = crate::client::read(reply, 13);
+    response.responses.iter().flat_map(|topic| &topic.partition_responses).all(|part| part.error_code != 0)
+}
