@@ -228,7 +228,10 @@ impl Broker {
             .and_then(|topic| topic.partitions.get(hosted.name.partition as usize))
             .map_or(0, |partition| partition.leader_epoch);
         let part = match result {
-            Ok(opened) => {
+            Ok(mut opened) => {
+                if let Some(before) = hosted.before_failure.take() {
+                    opened.producers.expect_first(&before);
+                }
                 hosted.dir = opened.dir;
                 if opened.unclean && opened.end > 0 {
                     self.unclean.push(log);
@@ -503,6 +506,7 @@ impl Broker {
         let message = format!("append to {} failed: {}; opening the log anew", hosted.name.dir_name(), fault.message);
         out.push(Effect::Note { level: Level::Error, message });
         hosted.generation = generation;
+        hosted.before_failure = hosted.leader().ok().map(|leader| leader.producers().clone());
         hosted.state = State::Opening;
         out.push(Effect::Open {
             log,

@@ -5,6 +5,7 @@ use crate::error::ErrorCode;
 use crate::event::{LogName, StorageFault};
 use crate::log::LogConfig;
 use crate::parked::Token;
+use crate::record::producer::Producers;
 use crate::replica::{Durability, Leader};
 use crate::types::Offset;
 use std::collections::VecDeque;
@@ -43,6 +44,8 @@ pub struct Hosted {
     pub until_committed: OffsetQueue,
     /// DeleteRecords: wait for the log's start.
     pub until_trimmed: OffsetQueue,
+    /// Idempotent producers as they were when an append failed, until the log is open again.
+    pub before_failure: Option<Producers>,
     /// Who waits for the log to be opened.
     pub until_open: Vec<(Token, usize)>,
     /// Fetches that wait for anything new.
@@ -61,6 +64,7 @@ impl Hosted {
             until_appended: VecDeque::new(),
             until_committed: VecDeque::new(),
             until_trimmed: VecDeque::new(),
+            before_failure: None,
             until_open: Vec::new(),
             fetches: Vec::new(),
         }

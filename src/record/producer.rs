@@ -222,6 +222,18 @@ impl Producers {
         }
     }
 
+    /// Knows the producers of `before` too, as ones of whom no batch is in the log: their first sequence must be 0. For
+    /// a log that lost an append: a later batch of the same producer must not take its place.
+    pub fn expect_first(&mut self, before: &Producers) {
+        for old in before.by_id.values() {
+            self.by_id.entry(old.id).or_insert_with(|| Producer {
+                batches: VecDeque::new(),
+                txn_first_offset: None,
+                ..old.clone()
+            });
+        }
+    }
+
     /// Forgets producers that have been silent for `expiration_ms` and have no open transaction. Returns how many.
     pub fn expire(&mut self, now: Millis, expiration_ms: Millis) -> usize {
         let before = self.by_id.len();

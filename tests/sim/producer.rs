@@ -68,6 +68,11 @@ impl Producer {
         }
     }
 
+    /// acks=0.
+    pub fn wants_no_reply(&self) -> bool {
+        self.acks == 0
+    }
+
     fn fresh(&mut self, cx: &mut Cx<'_>, place: Place) -> Batch {
         let codec = if cx.chance.one_in(4) { Codec::Lz4 } else { Codec::None };
         let mut builder = Builder::new(codec, None);

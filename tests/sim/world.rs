@@ -64,6 +64,8 @@ enum Event {
     Job(usize, Job),
     Checkpoint,
     Capacity(Option<u64>),
+    Connect(usize),
+    Gone(u64),
 }
 
 /// How a life ends.
@@ -103,6 +105,8 @@ pub struct World {
     next_conn: u64,
     busy: bool,
     stopped: bool,
+    /// The node was told that a directory is out of service.
+    hurt: bool,
     done_at: Millis,
     job_at: Vec<Millis>,
     pending: Vec<Pending>,
@@ -183,6 +187,7 @@ impl World {
             next_conn: 0,
             busy: true,
             stopped: false,
+            hurt: false,
             done_at: 0,
             job_at,
             pending: Vec::new(),
@@ -267,7 +272,7 @@ impl World {
     fn start(&mut self) -> bool {
         let mut shape = self.shape.clone();
         self.node = new_node(&mut self.chance);
-        self.stopped = false;
+        (self.stopped, self.hurt) = (false, false);
         let Ok(store) = Store::open(self.disks.clone(), &mut shape) else {
             assert!(self.is_hurt_or_frozen(), "the checkpoints cannot be read");
             return false;
@@ -289,12 +294,33 @@ impl World {
             }
         }
         for client in 0..self.clients.len() {
-            self.next_conn += 1;
-            self.clients[client].1 = Some(Conn { id: self.next_conn, ..Conn::default() });
-            let at = self.now + self.chance.below(5);
-            self.at(at, Event::Wake { client, conn: self.next_conn });
+            self.connect(client);
         }
         true
+    }
+
+    fn connect(&mut self, client: usize) {
+        self.next_conn += 1;
+        self.clients[client].1 = Some(Conn { id: self.next_conn, ..Conn::default() });
+        let at = self.now + self.chance.below(5);
+        self.at(at, Event::Wake { client, conn: self.next_conn });
+    }
+
+    /// The node closes a connection: only acks=0 has no other way to learn of a failure.
+    fn closed(&mut self, id: u64, reason: &str) {
+        let found = self.clients.iter_mut().position(|(_, conn)| conn.as_ref().is_some_and(|conn| conn.id == id));
+        let Some(client) = found else { return };
+        let (someone, conn) = &mut self.clients[client];
+        if !matches!(someone, Someone::Producer(producer) if producer.wants_no_reply()) {
+            let name = someone.client().name();
+            self.oracle.violated(format!("the connection of {name} was closed: {reason}"));
+            return;
+        }
+        *conn = None;
+        someone.client().disconnected();
+        self.at(self.now, Event::Gone(id));
+        let again = self.now + 1 + self.chance.below(20);
+        self.at(again, Event::Connect(client));
     }
 
     /// Lets time pass; false when the disk stood still before `until`.
@@ -441,14 +467,18 @@ impl World {
             }
             Event::Reply { client, conn, bytes } => self.call(client, conn, |client, cx| client.reply(cx, &bytes)),
             Event::Wake { client, conn } => self.call(client, conn, |client, cx| client.act(cx)),
-            Event::Done(done) => self.step(match done {
-                Done::Opened { log, result } => Input::Opened { log, result },
-                Done::Appended { log, generation, result } => Input::Appended { log, generation, result },
-                Done::Synced { log, generation, result } => Input::Synced { log, generation, result },
-                Done::Trimmed { log, generation, result } => Input::Trimmed { log, generation, result },
-                Done::Answer { token, answer } => Input::Answer { token, answer },
-                Done::DirFailed { dir } => Input::DirFailed { dir },
-            }),
+            Event::Done(done) => {
+                // Completions come in order: what was synced before is answered by now.
+                self.hurt |= matches!(done, Done::DirFailed { .. });
+                self.step(match done {
+                    Done::Opened { log, result } => Input::Opened { log, result },
+                    Done::Appended { log, generation, result } => Input::Appended { log, generation, result },
+                    Done::Synced { log, generation, result } => Input::Synced { log, generation, result },
+                    Done::Trimmed { log, generation, result } => Input::Trimmed { log, generation, result },
+                    Done::Answer { token, answer } => Input::Answer { token, answer },
+                    Done::DirFailed { dir } => Input::DirFailed { dir },
+                })
+            }
             Event::Job(dir, job) => {
                 if let Some(store) = &mut self.store {
                     store.run(self.now, dir, job);
@@ -462,6 +492,8 @@ impl World {
                 self.after_step();
                 self.at(self.now + CHECKPOINT_MS, Event::Checkpoint);
             }
+            Event::Connect(client) => self.connect(client),
+            Event::Gone(conn) => self.step(Input::Disconnected { conn: ConnId(conn) }),
             Event::Capacity(bytes) => self.disks.iter().for_each(|disk| disk.set_capacity(bytes)),
         }
     }
@@ -489,7 +521,7 @@ impl World {
                 }
                 Some(Effect::Reply { conn, slot, chunks, .. }) => self.replied(conn.0, slot, chunks),
                 Some(Effect::Stopped) => self.stopped = true,
-                Some(Effect::Close { reason, .. }) => self.oracle.violated(format!("connection closed: {reason}")),
+                Some(Effect::Close { conn, reason }) => self.closed(conn.0, &reason),
                 Some(_) => {}
             }
         }
@@ -531,7 +563,7 @@ impl World {
         let found = self.clients.iter().position(|(_, conn)| conn.as_ref().is_some_and(|conn| conn.id == id));
         let Some(client) = found else { return };
         let delay = self.chance.below(4);
-        let hurt = self.disks.len() == 1 && self.store.as_ref().is_some_and(Store::is_hurt);
+        let hurt = self.hurt && self.disks.len() == 1;
         let Some(conn) = &mut self.clients[client].1 else { return };
         if hurt && conn.acks_all.remove(&slot).is_some() && !is_refusal(&bytes) {
             self.oracle.violated("acks=all was answered after a failed sync".to_owned());
