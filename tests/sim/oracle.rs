@@ -42,6 +42,8 @@ pub struct Oracle {
     promises: BTreeMap<TopicId, Promise>,
     /// The first thing that went wrong.
     pub violation: Option<String>,
+    /// Print the story.
+    pub tells: bool,
     /// Records acknowledged, for the run's summary.
     pub acks: u64,
     /// Records seen by consumers, for the run's summary.
@@ -49,6 +51,13 @@ pub struct Oracle {
 }
 
 impl Oracle {
+    /// A line of the story.
+    pub fn tell(&self, line: impl FnOnce() -> String) {
+        if self.tells {
+            eprintln!("{}", line());
+        }
+    }
+
     /// Something is wrong.
     pub fn violated(&mut self, what: String) {
         self.violation.get_or_insert(what);

@@ -127,6 +127,9 @@ impl Producer {
         let batch = self.in_flight.pop_front().expect("a reply to nothing");
         let response: ProduceResponse<'_> = read(bytes, PRODUCE_VERSION);
         let part = &response.responses[0].partition_responses[0];
+        cx.oracle.tell(|| {
+            format!("{} {}: {} {:?} at {}", cx.now, self.name(), part.error_code, batch.values, part.base_offset)
+        });
         match ErrorCode::from_code(part.error_code) {
             ErrorCode::None => cx.oracle.acked(batch.place, part.base_offset, &batch.values, self.acks),
             ErrorCode::DuplicateSequenceNumber => cx.oracle.acked_before(batch.place, &batch.values),

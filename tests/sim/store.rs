@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A completion on its way to the node.
+#[derive(Debug)]
 pub enum Done {
     Opened { log: LogId, result: Result<Opened, StorageFault> },
     Appended { log: LogId, generation: u32, result: Result<Appended, StorageFault> },

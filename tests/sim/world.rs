@@ -113,12 +113,22 @@ pub struct World {
     summary: Summary,
 }
 
+/// How much a run prints.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Telling {
+    /// Nothing.
+    Nothing,
+    /// Everything that happens.
+    Story,
+}
+
 /// Lives through one seed.
 ///
 /// # Errors
 /// What was violated.
-pub fn run(seed: u64) -> Result<Summary, String> {
+pub fn run(seed: u64, telling: Telling) -> Result<Summary, String> {
     let mut world = World::new(seed);
+    world.oracle.tells = telling == Telling::Story;
     let lives = 1 + world.chance.below(4);
     for life in 0..lives {
         world.live(life + 1 == lives);
@@ -365,6 +375,7 @@ impl World {
             self.stop();
         }
         self.summary.crashes += 1;
+        self.oracle.tell(|| format!("{} the node ends: {ending:?}, disks frozen: {}", self.now, self.is_frozen()));
         self.events.clear();
         self.pending.clear();
         (self.done_at, self.job_at) = (0, vec![0; self.disks.len()]);
@@ -458,6 +469,9 @@ impl World {
     }
 
     fn happen(&mut self, event: Event) {
+        if let Event::Done(done) = &event {
+            self.oracle.tell(|| format!("{} {done:?}", self.now));
+        }
         match event {
             Event::Frame { client, conn, slot, bytes } => {
                 if self.clients[client].1.as_ref().is_some_and(|c| c.id == conn) {
@@ -513,6 +527,7 @@ impl World {
     fn perform(&mut self, effects: Vec<Effect<'_>>) {
         for effect in effects {
             let Some(store) = &mut self.store else { return };
+            self.oracle.tell(|| format!("{}   {}", self.now, brief(&effect)));
             match store.perform(self.now, effect) {
                 None => {}
                 Some(Effect::Append { log, generation, base_offset, epoch, batch }) => {
@@ -614,6 +629,17 @@ impl World {
             self.at(self.now + wake_in.max(1), Event::Wake { client, conn: id });
         }
     }
+}
+
+/// An effect on one line.
+fn brief(effect: &Effect<'_>) -> String {
+    let mut text = match effect {
+        Effect::Append { log, base_offset, .. } => format!("Append {log:?} at {base_offset}"),
+        Effect::Reply { conn, slot, .. } => format!("Reply {conn:?} {slot}"),
+        other => format!("{other:?}"),
+    };
+    text.truncate(160);
+    text
 }
 
 /// Whether a frame is a produce request with acks=all: header (flexible, client id of three letters), no transactional
