@@ -4,7 +4,7 @@
 
 use super::checkpoint::parse_epochs;
 use super::config::LogConfig;
-use super::disk::{Disk, DiskFile, DiskResult};
+use super::disk::{Disk, DiskErrorKind, DiskFile, DiskResult};
 use super::names::{
     CLEANED, DELETED, EPOCHS_FILE, INDEX, LOG, SNAPSHOT, SWAP, TIME_INDEX, parse_file_name, read_optional,
     remove_optional, segment_path,
@@ -140,10 +140,16 @@ impl<D: Disk> Log<D> {
         self.drop_from(cut.unwrap_or(self.segments.len()), found)?;
         let last = self.segments.len() - 1;
         for i in first..self.segments.len() {
-            files.extend(match i == last {
-                true => self.segments[i].renew_indexes(&self.disk, &self.dir)?,
-                false => self.segments[i].rewrite_indexes(&self.disk, &self.dir)?,
-            });
+            let renewed = match i == last {
+                true => self.segments[i].renew_indexes(&self.disk, &self.dir),
+                false => self.segments[i].rewrite_indexes(&self.disk, &self.dir),
+            };
+            match renewed {
+                Ok(renewed) => files.extend(renewed),
+                // Entries stay in memory; a later opening makes the files.
+                Err(error) if error.kind == DiskErrorKind::Full => found.notes.push(format!("{}: {error}", self.dir)),
+                Err(error) => return Err(error),
+            }
         }
         self.active = self.disk.open(&segment_path(&self.dir, self.segments[last].base, LOG))?;
         self.drop_snapshots_above(self.end)?;

@@ -127,6 +127,10 @@ impl Consumer {
             next = next.max(header.next_offset());
         }
         self.offset = Some(next);
+        if let Some(audit) = &mut self.audit {
+            // Retention goes on.
+            audit.start = audit.start.max(part.log_start_offset);
+        }
         if let Some(audit) = &mut self.audit
             && next >= part.high_watermark
         {

@@ -73,6 +73,16 @@ impl Producer {
         self.acks == 0
     }
 
+    /// The power went, and the topic makes no promise for that: sequences begin anew.
+    pub fn power_cut(&mut self) {
+        self.forget();
+    }
+
+    /// Which topic.
+    pub fn topic(&self) -> usize {
+        self.topic
+    }
+
     fn fresh(&mut self, cx: &mut Cx<'_>, place: Place) -> Batch {
         let codec = if cx.chance.one_in(4) { Codec::Lz4 } else { Codec::None };
         let mut builder = Builder::new(codec, None);

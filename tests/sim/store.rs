@@ -219,11 +219,19 @@ impl Store {
 
     fn delete(&mut self, log: LogId) {
         let Some(Entry { dir, log: Some(open), name, .. }) = self.entries.remove(&log) else { return };
+        // A topic made anew under this name must not inherit its offsets.
         let key = (name.topic, name.partition);
         self.dirs[dir].starts.remove(&key);
         self.dirs[dir].recovery_points.remove(&key);
+        let starts = self.offsets_of(dir, &self.dirs[dir].starts, Log::start);
+        let points = self.offsets_of(dir, &self.dirs[dir].recovery_points, Log::recovery_point);
         let disk = self.dirs[dir].disk.clone();
-        if let Err(error) = open.delete().and_then(|gone| disk.remove_dir(&gone)) {
+        let done = open
+            .delete()
+            .and_then(|gone| disk.remove_dir(&gone))
+            .and_then(|()| write_offsets(&disk, LOG_STARTS, &starts))
+            .and_then(|()| write_offsets(&disk, RECOVERY_POINTS, &points));
+        if let Err(error) = done {
             self.failed(dir, &error);
         }
     }
@@ -282,7 +290,7 @@ impl Store {
                 self.done.push(Done::Synced { log, generation, result });
             }
             Job::Starts { log, generation, start } => {
-                let starts = self.offsets_of(dir, Log::start);
+                let starts = self.offsets_of(dir, &self.dirs[dir].starts, Log::start);
                 self.dirs[dir].starts = starts;
                 let result = write_offsets(&self.dirs[dir].disk, LOG_STARTS, &self.dirs[dir].starts);
                 if let Err(error) = &result {
@@ -311,7 +319,7 @@ impl Store {
     /// Writes the recovery points.
     pub fn checkpoint(&mut self) {
         for dir in 0..self.dirs.len() {
-            let points = self.offsets_of(dir, Log::recovery_point);
+            let points = self.offsets_of(dir, &self.dirs[dir].recovery_points, Log::recovery_point);
             if self.dirs[dir].online
                 && let Err(error) = write_offsets(&self.dirs[dir].disk, RECOVERY_POINTS, &points)
             {
@@ -323,7 +331,7 @@ impl Store {
     /// A clean stop.
     pub fn close(mut self) -> DiskResult<()> {
         for dir in 0..self.dirs.len() {
-            let starts = self.offsets_of(dir, Log::start);
+            let starts = self.offsets_of(dir, &self.dirs[dir].starts, Log::start);
             let disk = self.dirs[dir].disk.clone();
             let mut points = Offsets::new();
             let mut whole = self.dirs[dir].online;
@@ -406,10 +414,16 @@ impl Store {
         }
     }
 
-    fn offsets_of(&self, dir: usize, of: impl Fn(&Log<MemoryDisk>) -> Offset) -> Offsets {
+    /// An offset of each log of a directory; of one that is not open just now, what was known of it before.
+    fn offsets_of(&self, dir: usize, before: &Offsets, of: impl Fn(&Log<MemoryDisk>) -> Offset) -> Offsets {
         let entries = self.entries.values().filter(|entry| entry.dir == dir);
-        let open = entries.filter_map(|entry| Some((entry, entry.log.as_ref()?)));
-        open.map(|(entry, log)| ((entry.name.topic.clone(), entry.name.partition), of(log))).collect()
+        entries
+            .filter_map(|entry| {
+                let key = (entry.name.topic.clone(), entry.name.partition);
+                let offset = entry.log.as_ref().map(&of).or_else(|| before.get(&key).copied())?;
+                Some((key, offset))
+            })
+            .collect()
     }
 }
 

@@ -394,11 +394,11 @@ impl World {
         for (someone, conn) in &mut self.clients {
             *conn = None;
             someone.client().disconnected();
-            if let (Someone::Consumer(consumer), Ending::PowerCut) = (someone, ending) {
-                let promised = self.topics[consumer.of().0].promise == Promise::Disk;
-                if !promised {
-                    consumer.power_cut();
-                }
+            let lossy = |topic: usize| ending == Ending::PowerCut && self.topics[topic].promise == Promise::PageCache;
+            match someone {
+                Someone::Consumer(consumer) if lossy(consumer.of().0) => consumer.power_cut(),
+                Someone::Producer(producer) if lossy(producer.topic()) => producer.power_cut(),
+                _ => {}
             }
         }
         self.now += self.chance.below(1000);
