@@ -65,6 +65,8 @@ struct File {
     content: Vec<u8>,
     durable: Vec<u8>,
     pending: Vec<ContentChange>,
+    /// A sync failed: `content` may hold what will never be on disk.
+    sync_failed: bool,
 }
 
 enum ContentChange {
@@ -86,9 +88,15 @@ impl MemoryDisk {
         MemoryDisk { state: Arc::new(Mutex::new(state)), life: 0 }
     }
 
-    /// The process dies: handles are dead, what was written stays, synced or not. Returns the disk of the next process.
+    /// The process dies: handles are dead, what was written stays, synced or not. What a failed sync was for goes: the
+    /// system takes those pages for clean and may drop them at any time. Returns the disk of the next process.
     pub fn kill(&self) -> MemoryDisk {
         let mut state = self.lock();
+        for node in state.nodes.values_mut() {
+            if let Node::File(file) = node {
+                file.evict();
+            }
+        }
         state.revive();
         MemoryDisk { state: self.state.clone(), life: state.life }
     }
@@ -342,6 +350,15 @@ impl NameChange {
 }
 
 impl File {
+    fn evict(&mut self) {
+        if std::mem::take(&mut self.sync_failed) {
+            self.content = self.durable.clone();
+            for change in &self.pending {
+                change.apply(&mut self.content);
+            }
+        }
+    }
+
     fn power_cut(&mut self, chance: &mut dyn FnMut() -> u64) {
         for change in std::mem::take(&mut self.pending) {
             match (chance() % 6, change) {
@@ -380,10 +397,10 @@ impl File {
 }
 
 impl ContentChange {
-    fn apply(self, content: &mut Vec<u8>) {
+    fn apply(&self, content: &mut Vec<u8>) {
         match self {
-            ContentChange::Write(at, bytes) => write_into(content, at as usize, &bytes),
-            ContentChange::SetLen(len) => content.resize(len as usize, 0),
+            ContentChange::Write(at, bytes) => write_into(content, *at as usize, bytes),
+            ContentChange::SetLen(len) => content.resize(*len as usize, 0),
         }
     }
 }
@@ -541,6 +558,7 @@ impl DiskFile for MemoryFile {
                 change.apply(&mut file.durable);
             }
         }
+        file.sync_failed |= !works;
         if works { Ok(()) } else { Err(error(DiskErrorKind::Io, "sync: made to fail")) }
     }
 }
