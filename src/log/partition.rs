@@ -392,6 +392,27 @@ impl<D: Disk> Log<D> {
         replace_file(&self.disk, &self.dir, EPOCHS_FILE, super::checkpoint::format_epochs(epochs).as_bytes())
     }
 
+    /// Puts everything on disk, whatever [`Log::take_dirty`] handed out before: whoever took it may not have come to it.
+    ///
+    /// # Errors
+    /// Any disk error: nothing above the recovery point may then be said to be on disk.
+    pub fn sync_all(&mut self) -> DiskResult<()> {
+        let dirty = self.take_dirty();
+        if self.recovery_point < self.end || !dirty.is_empty() {
+            let last = self.segments.len() - 1;
+            for i in self.segment_floor(self.recovery_point.saturating_sub(1))..last {
+                for ext in [LOG, INDEX, TIME_INDEX] {
+                    open_or_create(&self.disk, &segment_path(&self.dir, self.segments[i].base, ext))?.sync()?;
+                }
+            }
+            self.active.sync()?;
+            dirty.sync(&self.disk)?;
+            self.disk.sync_dir(&self.dir)?;
+        }
+        self.recovery_point = self.end;
+        Ok(())
+    }
+
     /// Puts everything on disk and closes the log. Afterwards a clean opening finds all of it. Returns the end.
     ///
     /// # Errors
@@ -399,12 +420,13 @@ impl<D: Disk> Log<D> {
     pub fn close(mut self) -> DiskResult<Offset> {
         let last = self.segments.len() - 1;
         self.segments[last].seal();
-        self.segments[last].flush_indexes(&self.disk, &self.dir)?;
+        let indexes = self.segments[last].flush_indexes(&self.disk, &self.dir)?;
+        indexes.iter().try_for_each(DiskFile::sync)?;
         if self.config.preallocate {
             self.active.set_len(u64::from(self.segments[last].size))?;
             self.active_dirty = true;
         }
-        self.take_dirty().sync(&self.disk)?;
+        self.sync_all()?;
         Ok(self.end)
     }
 

@@ -94,15 +94,20 @@ impl Segment {
         self.push_time();
     }
 
-    /// Writes what the index files lack.
-    pub(super) fn flush_indexes<D: Disk>(&mut self, disk: &D, dir: &str) -> DiskResult<()> {
+    /// Writes what the index files lack; returns the files written.
+    pub(super) fn flush_indexes<D: Disk>(&mut self, disk: &D, dir: &str) -> DiskResult<Vec<D::File>> {
+        let mut written = Vec::new();
         if !self.offsets.is_flushed() {
-            self.offsets.flush(&open_or_create(disk, &segment_path(dir, self.base, INDEX))?)?;
+            let file = open_or_create(disk, &segment_path(dir, self.base, INDEX))?;
+            self.offsets.flush(&file)?;
+            written.push(file);
         }
         if !self.times.is_flushed() {
-            self.times.flush(&open_or_create(disk, &segment_path(dir, self.base, TIME_INDEX))?)?;
+            let file = open_or_create(disk, &segment_path(dir, self.base, TIME_INDEX))?;
+            self.times.flush(&file)?;
+            written.push(file);
         }
-        Ok(())
+        Ok(written)
     }
 
     /// True when a batch with this header must not go into this segment any more, `pending` batches of `pending_bytes`

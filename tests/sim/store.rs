@@ -188,7 +188,7 @@ impl Store {
         let unclean = !state.clean && old.is_none();
         let result = (|| {
             if let Some((_, mut old)) = old {
-                old.take_dirty().sync(&state.disk)?;
+                old.sync_all()?;
                 opening = Opening { clean: true, recovery_point: old.recovery_point(), log_start: old.start() };
             }
             if exists(&state.disk, name)? && topic_id_of(&state.disk, &folder)? != Some(name.topic_id) {

@@ -165,7 +165,7 @@ fn open_log(
         }
         How::Again { mut old, start } => {
             // What the old handle had written is synced through it, or it would be taken for synced.
-            old.take_dirty().sync(&disk)?;
+            old.sync_all()?;
             (Opening { clean: true, recovery_point: old.recovery_point(), log_start: start }, false)
         }
     };

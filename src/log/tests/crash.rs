@@ -251,3 +251,20 @@ fn a_full_disk_stops_appends_and_nothing_else() {
     model.append(&[batch_of(&[(1, None, None)])]).unwrap();
     model.check(&mut Chance(2));
 }
+
+#[test]
+fn a_clean_stop_does_not_rely_on_a_sync_under_way() {
+    let mut model = Model::new(small());
+    for i in 0..40 {
+        model.append(&[batch_of(&[(i, None, Some("some value of some length"))])]).unwrap();
+    }
+    // A flusher has taken it, and will never come to it.
+    drop(model.log.take_dirty());
+    let end = model.log.end();
+    let other = Log::create(MemoryDisk::new(), &name(), model.config.clone(), 0).unwrap();
+    std::mem::replace(&mut model.log, other).close().unwrap();
+    let how = Opening { clean: true, recovery_point: end, log_start: 0 };
+    let found = model.reopen(model.disk.power_cut_all_lost(), how);
+    assert_eq!((found.end, found.scanned), (end, false));
+    model.check(&mut Chance(1));
+}
