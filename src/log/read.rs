@@ -100,8 +100,8 @@ impl<D: Disk> Log<D> {
     fn segment_max(&mut self, i: usize, upto: Offset) -> DiskResult<Option<Millis>> {
         self.ensure_indexed(i)?;
         let segment = &self.segments[i];
-        let Some((max, at)) = segment.max else { return Ok(None) };
-        if at >= self.start && self.segment_end(i) <= upto {
+        let Some((max, _)) = segment.max else { return Ok(None) };
+        if segment.base >= self.start && self.segment_end(i) <= upto {
             return Ok(Some(max));
         }
         // What the last time entry below `upto` says holds up to its offset; from there on headers tell.

@@ -96,6 +96,8 @@ struct Entry {
     name: LogName,
     dir: usize,
     log: Option<Log<RealDisk>>,
+    /// Its start, while it is opened again: the checkpoint must not lose it.
+    start: Option<Offset>,
 }
 
 /// [`Effect::Open`].
@@ -222,7 +224,7 @@ impl Store {
         for dir in 0..self.dirs.len() {
             let (moved, released) = (std::mem::take(&mut self.moved[dir]), std::mem::take(&mut self.released[dir]));
             if !moved.is_empty() || !released.is_empty() {
-                let starts = self.offsets_of(dir, Log::start);
+                let starts = self.starts_of(dir);
                 self.tasks[dir].push(Task::Starts { starts, moved });
             }
             if !released.is_empty() {
@@ -375,7 +377,7 @@ impl Store {
             // Everything at once; closing each log afterwards finds little to do.
             disk.sync_file_system()?;
         }
-        let starts = self.offsets_of(dir, Log::start);
+        let starts = self.starts_of(dir);
         let mut points = Offsets::new();
         let mut opening = false;
         for entry in self.entries.iter_mut().flatten().filter(|entry| entry.dir == dir) {
@@ -418,6 +420,12 @@ impl Store {
             offsets: (log.start(), log.end()),
         })
         .collect()
+    }
+
+    fn starts_of(&self, dir: usize) -> Offsets {
+        let entries = self.entries.iter().flatten().filter(|entry| entry.dir == dir);
+        let known = entries.filter_map(|entry| Some((entry, entry.log.as_ref().map(Log::start).or(entry.start)?)));
+        known.map(|(entry, start)| ((entry.name.topic.clone(), entry.name.partition), start)).collect()
     }
 
     fn offsets_of(&self, dir: usize, of: impl Fn(&Log<RealDisk>) -> Offset) -> Offsets {

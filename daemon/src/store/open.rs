@@ -51,8 +51,12 @@ impl Store {
             let fault = StorageFault { code: ErrorCode::KafkaStorageError, message };
             return inputs.push(Input::Opened { log: request.log, result: Err(fault) });
         };
+        let start = match &how {
+            How::Again { start, .. } => Some(*start),
+            How::AtStart { .. } => None,
+        };
         self.entries[index] =
-            Some(Entry { generation: request.generation, name: request.name.clone(), dir, log: None });
+            Some(Entry { generation: request.generation, name: request.name.clone(), dir, log: None, start });
         let (disk, mailbox) = (self.dirs[dir].disk.clone(), self.mailbox.clone());
         self.dirs[dir].openers.run(move || {
             let mut notes = Vec::new();
