@@ -15,7 +15,7 @@ pub struct Broker {
     pub name: &'static str,
     /// Where it listens.
     pub address: String,
-    /// Its log directory.
+    /// Its log directory, where that is known.
     pub data: String,
 }
 
@@ -55,7 +55,7 @@ pub fn kqd() -> &'static Broker {
     static KQD: OnceLock<Broker> = OnceLock::new();
     KQD.get_or_init(|| {
         if let Ok(address) = std::env::var("KQ_TEST_BOOTSTRAP") {
-            return Broker { name: "KQ_TEST_BOOTSTRAP", address, data: "(unknown)".into() };
+            return Broker { name: "KQ_TEST_BOOTSTRAP", address, data: String::new() };
         }
         let dir = place("kqd");
         let mut command = Command::new(env!("CARGO_BIN_EXE_kq"));
@@ -74,10 +74,7 @@ pub fn kqd() -> &'static Broker {
 /// Every broker that the stories can run against.
 pub fn brokers() -> Vec<&'static Broker> {
     static KAFKA: OnceLock<Option<Broker>> = OnceLock::new();
-    let kafka = KAFKA.get_or_init(|| {
-        let jars = PathBuf::from(std::env::var_os("KAFKA_JARS")?);
-        jars.is_dir().then(|| apache(&jars))
-    });
+    let kafka = KAFKA.get_or_init(|| jars().map(|jars| apache(&jars)));
     std::iter::once(kqd()).chain(kafka.as_ref()).collect()
 }
 
@@ -85,7 +82,13 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
 
-fn java(jars: &Path, class: &str) -> Command {
+/// Where Apache Kafka's jars are, if they are anywhere.
+pub fn jars() -> Option<PathBuf> {
+    std::env::var_os("KAFKA_JARS").map(PathBuf::from).filter(|jars| jars.is_dir())
+}
+
+/// One of Apache Kafka's programs.
+pub fn java(jars: &Path, class: &str) -> Command {
     let mut command = Command::new("java");
     command.args(["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dlog4j2.level=OFF", "-cp"]);
     command.arg(format!("{}/*", jars.display())).arg(class);

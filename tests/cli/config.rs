@@ -103,11 +103,12 @@ fn brokers_and_their_directories() {
         let list = run("broker list -o tsv");
         assert!(list.starts_with(&format!("1\t{}\t", broker.address.replace(':', "\t"))), "{list}");
         let dirs = run("broker logdirs -o tsv");
-        assert!(dirs.starts_with(&format!("1\t{}\tonline\t", broker.data)), "{dirs}");
+        assert!(dirs.starts_with(&format!("1\t{}", broker.data)) && dirs.contains("\tonline\t"), "{dirs}");
         assert!(run("broker logdirs --by topic -o tsv").contains("carried\t2\t0\n"));
         assert!(run("broker logdirs 1 --by partition -o tsv").contains("1\tcarried\t1\t0\t"));
         let value: serde_json::Value = serde_json::from_str(&run("broker describe 1 -o json")).unwrap();
-        assert_eq!(value["data"]["logdirs"][0]["log_dir"], broker.data.as_str());
+        let dir = value["data"]["logdirs"][0]["log_dir"].as_str().unwrap_or_default();
+        assert!(dir.starts_with(&broker.data), "{dir}");
         assert!(run("broker api-versions -o tsv").contains("18\tApiVersions\t0\t4\t4\n"));
         run("topic delete carried -y");
     }

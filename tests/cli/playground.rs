@@ -79,3 +79,19 @@ fn a_broker_that_cannot_start_says_why() {
     assert!(story.starts_with("error: the broker did not start: exit status: 2\n"), "{story}");
     assert!(story.contains("log.retention.hours"), "{story}");
 }
+
+#[test]
+fn a_broker_that_dies_is_told() {
+    let home = "playground-killed";
+    let _ = std::fs::remove_dir_all(scratch(home));
+    let (mut child, lines) = start(home, &[]);
+    assert!(lines[0].starts_with("A broker is ready"), "{lines:?}");
+    let id = child.id();
+    let daemon = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+    assert!(Command::new("kill").args(["-KILL", daemon.trim()]).status().unwrap().success());
+    let mut story = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut story).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert!(story.starts_with("error: the broker ended: signal: 9 (SIGKILL)\n"), "{story}");
+    assert!(is_empty(&scratch(home).join("tmp")), "the data is removed");
+}

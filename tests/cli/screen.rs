@@ -41,7 +41,9 @@ fn steady(text: &str, broker: Option<&Broker>) -> String {
     let mut text = text.to_string();
     if let Some(broker) = broker {
         text = text.replace(&broker.address, "BROKER");
-        text = text.replace(&broker.data, "DATA");
+        if !broker.data.is_empty() {
+            text = text.replace(&broker.data, "DATA");
+        }
     }
     let mut steady = String::new();
     let is_id = |word: &str| word.len() == 22 && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));

@@ -1,6 +1,7 @@
 //! Topics: the same screens on kqd and on Apache Kafka.
 
-use crate::screen::{check, check_kqd};
+use crate::broker::{brokers, jars, java};
+use crate::screen::{check, check_kqd, kq};
 use expect_test::expect;
 
 #[test]
@@ -473,4 +474,23 @@ fn describe_says_what_an_acknowledgement_promises() {
             exit 0
         "#]],
     );
+}
+
+#[test]
+fn describe_as_tsv_is_what_kafkas_tool_prints() {
+    let Some(jars) = jars() else { return };
+    for broker in brokers() {
+        let run = |words: &[&str]| {
+            let output = kq("none").env("KQ_BOOTSTRAP_SERVER", &broker.address).args(words).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).unwrap()
+        };
+        run(&["topic", "create", "same-text", "-p", "3", "-c", "retention.ms=3600000", "--wait"]);
+        let ours = run(&["topic", "describe", "same-text", "-o", "tsv"]);
+        let mut tool = java(&jars, "org.apache.kafka.tools.TopicCommand");
+        tool.args(["--bootstrap-server", &broker.address, "--describe", "--topic", "same-text"]);
+        let theirs = tool.output().unwrap();
+        assert_eq!(ours, String::from_utf8_lossy(&theirs.stdout), "on {}", broker.name);
+        run(&["topic", "delete", "same-text", "-y"]);
+    }
 }

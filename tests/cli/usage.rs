@@ -1,6 +1,6 @@
 //! What happens when things are typed wrong, or nobody is there: exit codes, hints, JSON on failure.
 
-use crate::broker::kqd;
+use crate::broker::{brokers, kqd};
 use crate::screen::{check_alone, kq};
 use expect_test::expect;
 use std::io::Read;
@@ -255,4 +255,22 @@ fn profiles_are_kept() {
             exit 0
         "#]],
     );
+}
+
+#[test]
+fn doctor_finds_nothing_wrong_with_a_broker_that_works() {
+    for broker in brokers() {
+        let run = |line: &str| {
+            let output = kq("none").env("KQ_BOOTSTRAP_SERVER", &broker.address).args(line.split_whitespace()).output();
+            let output = output.unwrap();
+            assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).unwrap()
+        };
+        run("topic create patient --wait");
+        let report: serde_json::Value = serde_json::from_str(&run("doctor --topic patient -o json")).unwrap();
+        let rows = report["data"].as_array().unwrap();
+        assert!(rows.len() == 8 && rows.iter().all(|row| row["result"] == "Pass"), "{report:#}");
+        assert_eq!(run("topic offsets patient -o tsv"), "0\t0\t1\t1\n");
+        run("topic delete patient -y");
+    }
 }

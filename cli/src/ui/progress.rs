@@ -1,6 +1,7 @@
 //! Progress on stderr: a bar on a terminal, silence elsewhere.
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use std::fmt::Write;
 
 /// A running display; it goes away when dropped.
 pub struct Progress {
@@ -15,12 +16,16 @@ impl Progress {
         }
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(10));
         let template = if total == 0 {
-            "{msg} {human_pos} ({per_sec}, {elapsed})"
+            "{msg} {human_pos} ({rate}/s, {elapsed})"
         } else {
-            "{msg} [{bar:30}] {human_pos}/{human_len} ({per_sec}, {eta} left)"
+            "{msg} [{bar:30}] {human_pos}/{human_len} ({rate}/s, {eta} left)"
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("=> "));
+            // The plain rate has four decimals.
+            let rate = |state: &ProgressState, w: &mut dyn Write| {
+                let _ = write!(w, "{:.0}", state.per_sec());
+            };
+            bar.set_style(style.with_key("rate", rate).progress_chars("=> "));
         }
         bar.set_message(what.to_string());
         Progress { bar: Some(bar) }
