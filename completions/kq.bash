@@ -162,7 +162,7 @@ _kq() {
             return 0
             ;;
         kq__subcmd__bench__subcmd__consume)
-            opts="-t -b -C -X -o -v -q -h --topic --num-records --fetch-size --connections --hide-header --bootstrap-server --cluster --command-config --timeout --output --quiet --color --help"
+            opts="-t -b -C -X -o -v -q -h --topic --num-records --fetch-size --connections --partition --tcp-congestion --repeat --duration --verify --hide-header --histogram --command-property --producer.config --reporting-interval --print-metrics --bootstrap-server --cluster --command-config --timeout --output --quiet --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -185,6 +185,30 @@ _kq() {
                     return 0
                     ;;
                 --connections)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --partition)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tcp-congestion)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --command-property)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --producer.config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reporting-interval)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -236,7 +260,7 @@ _kq() {
             return 0
             ;;
         kq__subcmd__bench__subcmd__e2e)
-            opts="-t -b -C -X -o -v -q -h --topic --num-records --record-size --acks --bootstrap-server --cluster --command-config --timeout --output --quiet --color --help"
+            opts="-t -b -C -X -o -v -q -h --topic --create-topic --partitions --replication-factor --num-records --record-size --acks --histogram --command-property --producer.config --reporting-interval --print-metrics --bootstrap-server --cluster --command-config --timeout --output --quiet --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -250,6 +274,14 @@ _kq() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --partitions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --replication-factor)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --num-records)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -260,6 +292,18 @@ _kq() {
                     ;;
                 --acks)
                     COMPREPLY=($(compgen -W "all -1 1" -- "${cur}"))
+                    return 0
+                    ;;
+                --command-property)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --producer.config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reporting-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --bootstrap-server)
@@ -310,7 +354,7 @@ _kq() {
             return 0
             ;;
         kq__subcmd__bench__subcmd__produce)
-            opts="-t -z -b -C -X -o -v -q -h --topic --partitions --num-records --record-size --throughput --batch-size --connections --in-flight --acks --compression --duration --bootstrap-server --cluster --command-config --timeout --output --quiet --color --help"
+            opts="-t -z -b -C -X -o -v -q -h --topic --create-topic --partitions --replication-factor --num-records --record-size --payload-file --payload-delimiter --throughput --batch-size --records-per-batch --connections --partition --tcp-congestion --in-flight --partitions-spread --acks --idempotent --compression --warmup-records --duration --histogram --command-property --producer.config --reporting-interval --print-metrics --bootstrap-server --cluster --command-config --timeout --output --quiet --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -328,11 +372,23 @@ _kq() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --replication-factor)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --num-records)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --record-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --payload-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --payload-delimiter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -344,12 +400,28 @@ _kq() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --records-per-batch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --connections)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --partition)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tcp-congestion)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --in-flight)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --partitions-spread)
+                    COMPREPLY=($(compgen -W "round-robin sticky" -- "${cur}"))
                     return 0
                     ;;
                 --acks)
@@ -364,7 +436,23 @@ _kq() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --warmup-records)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --command-property)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --producer.config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reporting-interval)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -512,20 +512,32 @@ complete -c kq -n "__fish_kq_using_subcommand bench; and not __fish_seen_subcomm
 complete -c kq -n "__fish_kq_using_subcommand bench; and not __fish_seen_subcommand_from produce consume e2e" -f -a "produce" -d 'Measure writing: pipelined requests over several connections'
 complete -c kq -n "__fish_kq_using_subcommand bench; and not __fish_seen_subcommand_from produce consume e2e" -f -a "consume" -d 'Measure reading: a topic from its beginning to where it ends now'
 complete -c kq -n "__fish_kq_using_subcommand bench; and not __fish_seen_subcommand_from produce consume e2e" -f -a "e2e" -d 'Measure the time from sending a record to having read it, one at a time'
-complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -s t -l topic -d 'The topic; made when it is missing' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -s t -l topic -d 'The topic; `kq-bench` is made when it is missing, others with --create-topic' -r
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l partitions -d 'Partitions of the topic, when it is made' -r
-complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l num-records -d 'Records to write' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l replication-factor -d 'Replicas of each partition, when it is made [default: the broker\'s]' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l num-records -d 'Records to write [default: 1000000, or as many as --duration allows]' -r
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l record-size -d 'Bytes of each record\'s value' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l payload-file -d 'Take the values from this file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l payload-delimiter -d 'What stands between two values in the file' -r
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l throughput -d 'Records a second, all connections together; -1 for as many as will go' -r
-complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l batch-size -d 'Bytes of records in one request' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l batch-size -d 'Bytes of records in one request [default: batch.size, 16384]' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l records-per-batch -d 'Records in one request, instead of --batch-size' -r
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l connections -d 'Connections' -r
-complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l in-flight -d 'Requests sent ahead of their answers, on each connection' -r
-complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l acks -d 'Who must have a record before it counts: all, 1, or 0 (nobody: no answer)' -r -f -a "all\t''
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l partition -d 'Only this partition' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l tcp-congestion -d 'Congestion control of the connections, such as cubic [default: the system\'s]' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l in-flight -d 'Requests sent ahead of their answers, on each connection [default: 5]' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l partitions-spread -d 'Which partitions a connection writes to' -r -f -a "round-robin\t'Each connection writes to all partitions of its broker in turns'
+sticky\t'Each connection keeps to one partition'"
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l acks -d 'Who must have a record before it counts: all, 1, or 0 (nobody: no answer) [default: all]' -r -f -a "all\t''
 -1\t''
 1\t''
 0\t''"
-complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -s z -l compression -d 'none, gzip, snappy, lz4, zstd' -r
-complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l duration -d 'Stop after this long, whatever was written' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -s z -l compression -d 'none, gzip, snappy, lz4, zstd [default: none]' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l warmup-records -d 'The first so many of the records are summed up apart, as warm-up' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l duration -d 'Stop sending after this long' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l command-property -d 'A client setting, as -X; those that kq does not know are passed over' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l producer.config -r -F
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l reporting-interval -d 'Milliseconds between words on progress, on stderr' -r
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
@@ -540,13 +552,23 @@ schema\t'What the output consists of'"
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l create-topic -d 'Make the topic when it is missing'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l idempotent -d 'Be an idempotent producer on each connection: a sequence and a checksum of its own for each request'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l histogram -d 'Draw the latencies even where stderr is not read by people'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l print-metrics -d 'Accepted, and without effect: -o json has all figures'
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -s v -d 'Say what is done; twice: every request'
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -s q -l quiet -d 'Errors only'
-complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -s t -l topic -d 'The topic' -r
-complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -l num-records -d 'Stop after this many records' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -l num-records -d 'Stop after this many records [default: all that there are]' -r
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -l fetch-size -d 'Most bytes of one partition in one answer' -r
-complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -l connections -d 'Connections; partitions are dealt out to them' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -l connections -d 'Connections' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -l partition -d 'Only this partition' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -l tcp-congestion -d 'Congestion control of the connections, such as cubic [default: the system\'s]' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -l duration -d 'Stop after this long' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -l command-property -d 'A client setting, as -X; those that kq does not know are passed over' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -l producer.config -r -F
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -l reporting-interval -d 'Milliseconds between words on progress, on stderr' -r
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
@@ -561,16 +583,25 @@ schema\t'What the output consists of'"
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -l repeat -d 'Read from the beginning again when the end is reached, until --num-records or --duration'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -l verify -d 'Check every batch\'s checksum'
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -l hide-header -d 'Do not print the heading'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -l histogram -d 'Draw the latencies of requests, on stderr'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -l print-metrics -d 'Accepted, and without effect: -o json has all figures'
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -s v -d 'Say what is done; twice: every request'
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -s q -l quiet -d 'Errors only'
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from consume" -s h -l help -d 'Print help'
-complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s t -l topic -d 'The topic, of which partition 0 is used; made when it is missing' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s t -l topic -d 'The topic; `kq-bench` is made when it is missing, others with --create-topic' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l partitions -d 'Partitions of the topic, when it is made' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l replication-factor -d 'Replicas of each partition, when it is made [default: the broker\'s]' -r
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l num-records -d 'Records to send' -r
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l record-size -d 'Bytes of each record\'s value' -r
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l acks -d 'Who must have a record before it counts: all or 1' -r -f -a "all\t''
 -1\t''
 1\t''"
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l command-property -d 'A client setting, as -X; those that kq does not know are passed over' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l producer.config -r -F
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l reporting-interval -d 'Milliseconds between words on progress, on stderr' -r
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
@@ -585,6 +616,9 @@ schema\t'What the output consists of'"
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l create-topic -d 'Make the topic when it is missing'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l histogram -d 'Draw the latencies, on stderr'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l print-metrics -d 'Accepted, and without effect: -o json has all figures'
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s v -d 'Say what is done; twice: every request'
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s q -l quiet -d 'Errors only'
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s h -l help -d 'Print help'
