@@ -350,3 +350,60 @@ fn hand_out(
     }
     Ok(Next::More)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kq::record::{Builder, Codec};
+
+    /// A batch of a producer's transaction at `base`: records, or the marker that ends it.
+    fn batch(base: i64, producer: i64, values: &[&str], marker: bool) -> Vec<u8> {
+        let mut builder = Builder::new(Codec::Lz4, None);
+        builder.set_position(base, 0);
+        builder.set_producer(producer, 0, 0);
+        builder.set_transactional();
+        if marker {
+            builder.set_control();
+        }
+        values.iter().for_each(|value| builder.push(0, None, Some(value.as_bytes()), &[]));
+        builder.finish()
+    }
+
+    fn read(bytes: &[u8], from: i64, end: Option<i64>, aborted: &[(i64, i64)]) -> Result<String, Failure> {
+        let mut seen = String::new();
+        let mut show = |fetched: Fetched<'_>| {
+            seen += &String::from_utf8_lossy(fetched.record.value.unwrap_or_default());
+            Ok(Next::More)
+        };
+        hand_out(&Batch { place: ("t".into(), 0), from, at: (0, 0, 0) }, end, bytes, aborted, &mut show)?;
+        Ok(seen)
+    }
+
+    #[test]
+    fn aborted_transactions_and_markers_are_left_out() {
+        // Producers 1 and 2 write side by side; 1 aborts, then commits; 2 commits.
+        let log = [
+            batch(0, 1, &["a", "b"], false),
+            batch(2, 2, &["c"], false),
+            batch(3, 1, &["d"], false),
+            batch(4, 1, &["M"], true),
+            batch(5, 1, &["e"], false),
+            batch(6, 2, &["M"], true),
+            batch(7, 1, &["M"], true),
+        ]
+        .concat();
+        assert_eq!(read(&log, 0, None, &[]).unwrap(), "abcde");
+        assert_eq!(read(&log, 0, None, &[(0, 1)]).unwrap(), "ce");
+        assert_eq!(read(&log, 1, Some(4), &[]).unwrap(), "bcd");
+        assert_eq!(read(&log[..log.len() - 3], 0, None, &[]).unwrap(), "abcde");
+    }
+
+    #[test]
+    fn damage_is_told_with_its_place() {
+        let mut log = [batch(0, 1, &["a"], false), batch(1, 1, &["b"], false)].concat();
+        let at = log.len() - 1;
+        log[at] ^= 1;
+        let failure = read(&log, 0, None, &[]).unwrap_err();
+        assert_eq!((failure.code.as_str(), failure.message.as_str()), ("CORRUPT_MESSAGE", "t-0 at offset 1"));
+    }
+}

@@ -6,15 +6,18 @@ use kq::record::builder::HeaderRef;
 use serde_json::Value;
 use std::borrow::Cow;
 
+/// Bytes or null, borrowed from the input where that is possible.
+pub type Text<'a> = Option<Cow<'a, [u8]>>;
+
 /// A record to send. What it holds is borrowed from the input where that is possible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Message<'a> {
     /// Key.
-    pub key: Option<Cow<'a, [u8]>>,
+    pub key: Text<'a>,
     /// Value; none is a tombstone.
-    pub value: Option<Cow<'a, [u8]>>,
+    pub value: Text<'a>,
     /// Headers in order.
-    pub headers: Vec<(Cow<'a, [u8]>, Option<Cow<'a, [u8]>>)>,
+    pub headers: Vec<(Cow<'a, [u8]>, Text<'a>)>,
     /// Where the input wants it.
     pub partition: Option<i32>,
     /// When the input says it is from, in milliseconds since 1970.
@@ -27,6 +30,9 @@ impl Message<'_> {
         self.headers.iter().map(|(key, value)| (&key[..], value.as_deref())).collect()
     }
 }
+
+/// What stands before a separator and after it, if it is there.
+type Cut<'a> = Option<(&'a [u8], &'a [u8])>;
 
 /// Kafka's `LineMessageReader`: what a line holds.
 #[derive(Clone, Debug)]
@@ -81,7 +87,7 @@ impl Lines {
         Ok(message)
     }
 
-    fn cut<'a>(&self, text: &'a [u8], at: &[u8], what: &str) -> Result<Option<(&'a [u8], &'a [u8])>, String> {
+    fn cut<'a>(&self, text: &'a [u8], at: &[u8], what: &str) -> Result<Cut<'a>, String> {
         match split_once(text, at) {
             None if !self.ignore_error => Err(format!("no {what} found: '{}'", String::from_utf8_lossy(text))),
             found => Ok(found),
@@ -230,7 +236,7 @@ pub fn by_json(line: &[u8]) -> Result<Message<'static>, String> {
     Ok(message)
 }
 
-fn bytes_of(value: Value) -> Result<Option<Cow<'static, [u8]>>, String> {
+fn bytes_of(value: Value) -> Result<Text<'static>, String> {
     Ok(match value {
         Value::Null => None,
         Value::String(text) => Some(text.into_bytes().into()),
@@ -342,7 +348,7 @@ pub fn find(text: &[u8], what: &[u8]) -> Option<usize> {
     }
 }
 
-fn split_once<'a>(text: &'a [u8], at: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+fn split_once<'a>(text: &'a [u8], at: &[u8]) -> Cut<'a> {
     let index = find(text, at)?;
     Some((&text[..index], &text[index + at.len()..]))
 }

@@ -4,6 +4,7 @@
 //! a record that could not be sent makes the exit code 1.
 
 mod args;
+mod lane;
 mod message;
 mod partitioner;
 mod sender;

@@ -5,19 +5,20 @@
 //! batch that is given up leaves a gap: from there on the producer goes by a new id.
 
 use super::args::Sending;
+use super::lane::{Batch, Lane, Wire};
 use super::partitioner;
 use crate::cmd::console::Template;
 use crate::cmd::console::template::{Field, Piece};
 use crate::failure::Failure;
-use crate::kafka::{Kafka, Link, To};
+use crate::kafka::{Kafka, To};
 use crate::ui::Ui;
 use kq::api::init_producer_id::{InitProducerId, InitProducerIdRequest};
 use kq::api::produce::{PartitionProduceData, Produce, ProduceRequest, TopicProduceData};
 use kq::client::{ClientError, Verdict, verdict};
 use kq::error::ErrorCode;
+use kq::record::Builder;
 use kq::record::batch::add_sequence;
 use kq::record::builder::HeaderRef;
-use kq::record::{BatchHeader, Builder, decode};
 use kq::wire::Records;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
@@ -30,38 +31,6 @@ const PRODUCE_VERSION_MAX: i16 = 12;
 const MISSING_TOPIC_PATIENCE: Duration = Duration::from_secs(3);
 /// Failed batches that are told one by one.
 const FAILURES_TOLD_MAX: u64 = 10;
-
-/// A sealed batch.
-struct Batch {
-    bytes: Vec<u8>,
-    order: u64,
-    made: Instant,
-    tries: u64,
-}
-
-impl Batch {
-    fn header(&self) -> BatchHeader {
-        BatchHeader::peek(&self.bytes).expect("a sealed batch has a header")
-    }
-
-    fn records(&self) -> u64 {
-        self.header().count as u64
-    }
-}
-
-/// One partition.
-struct Lane {
-    index: i32,
-    open: Option<(Builder, Instant)>,
-    ready: VecDeque<Batch>,
-    next_sequence: i32,
-}
-
-/// A connection, and what was sent on it and is not answered: for each request its lanes and batches.
-struct Wire {
-    link: Link,
-    sent: VecDeque<Vec<(usize, Batch)>>,
-}
 
 /// Sends records to one topic.
 pub struct Sender {
@@ -118,8 +87,7 @@ impl Sender {
             }
         }
         let partitions = kafka.cluster.topics.get(topic).map(|topic| &topic.partitions[..]).unwrap_or_default();
-        let lane = |index| Lane { index, open: None, ready: VecDeque::new(), next_sequence: 0 };
-        let lanes: Vec<Lane> = partitions.iter().map(|partition| lane(partition.index)).collect();
+        let lanes: Vec<Lane> = partitions.iter().map(|partition| Lane::new(partition.index)).collect();
         if lanes.is_empty() {
             return Err(Failure::new("UNKNOWN_TOPIC_OR_PARTITION", format!("topic {topic} has no partitions")));
         }
@@ -440,7 +408,7 @@ impl Sender {
             ErrorCode::OutOfOrderSequenceNumber | ErrorCode::UnknownProducerId | ErrorCode::InvalidProducerEpoch
         );
         if code == ErrorCode::MessageTooLarge && batch.records() > 1 {
-            self.split(at, &batch);
+            self.again.extend(batch.halves(self.sending.compression).into_iter().map(|half| (at, half)));
         } else if sequence && self.producer.is_some() && in_time {
             let gap = self.broken || self.again.iter().any(|(lane, _)| *lane == at);
             self.broken |= !gap;
@@ -452,31 +420,6 @@ impl Sender {
             self.broken |= self.producer.is_some();
             self.give_up(ui, batch.records(), failure);
         }
-    }
-
-    /// Two batches of half the records each, under the same sequence numbers, in place of one.
-    fn split(&mut self, at: usize, batch: &Batch) {
-        let Ok(decoded) = decode(&batch.bytes, usize::MAX) else { return };
-        let header = decoded.header;
-        let half = header.count / 2;
-        let build = |from: i32, to: i32| {
-            let mut builder = Builder::new(self.sending.compression.codec, self.sending.compression.level);
-            for record in decoded.iter().flatten().skip(from as usize).take((to - from) as usize) {
-                let headers: Vec<_> = record.headers.clone().collect();
-                builder.push(record.timestamp, record.key, record.value, &headers);
-            }
-            if header.has_producer() {
-                builder.set_producer(
-                    header.producer_id,
-                    header.producer_epoch,
-                    add_sequence(header.base_sequence, from),
-                );
-            }
-            // The halves stand next to each other in the queue; their sequence numbers keep their order.
-            Batch { bytes: builder.finish(), order: batch.order, made: batch.made, tries: 0 }
-        };
-        let halves = [build(0, half), build(half, header.count)];
-        self.again.extend(halves.map(|half| (at, half)));
     }
 
     fn give_up(&mut self, ui: &mut Ui, records: u64, failure: Failure) {

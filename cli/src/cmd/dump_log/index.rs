@@ -45,7 +45,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 
 fn sane(ui: &mut Ui, path: &Path, bytes: &[u8], entry_bytes: usize, ordered: bool) -> Result<(), Failure> {
     let corrupt = |why: &str| Err(Failure::new("CORRUPT_INDEX", format!("{}: {why}", path.display())));
-    if bytes.len() % entry_bytes != 0 {
+    if !bytes.len().is_multiple_of(entry_bytes) {
         return corrupt("its size is no multiple of its entries' size");
     }
     if !ordered {
