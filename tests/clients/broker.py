@@ -24,20 +24,20 @@ def free_port():
 
 
 class Broker:
-    """`kind` is kqd or kafka; `settings` are extra lines of server.properties."""
+    """`kind` is kqd or kafka; `settings` are extra lines of server.properties; `host` is listened on and advertised."""
 
-    def __init__(self, kind, directory, settings=None):
+    def __init__(self, kind, directory, settings=None, host="127.0.0.1"):
         self.kind, self.dir = kind, pathlib.Path(directory)
         self.dir.mkdir(parents=True, exist_ok=True)
-        self.port, self.process = free_port(), None
+        self.host, self.port, self.process = host, free_port(), None
         self.data, self.output = self.dir / "data", self.dir / "output.log"
         controller = free_port()
         lines = {
             "process.roles": "broker,controller",
             "node.id": "1",
             "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
+            "listeners": f"PLAINTEXT://{host}:{self.port},CONTROLLER://127.0.0.1:{controller}",
+            "advertised.listeners": f"PLAINTEXT://{host}:{self.port}",
             "controller.listener.names": "CONTROLLER",
             "inter.broker.listener.name": "PLAINTEXT",
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
@@ -57,7 +57,7 @@ class Broker:
 
     @property
     def bootstrap(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def start(self):
         with open(self.output, "ab") as out:

@@ -37,11 +37,11 @@ def both(tmp_path_factory, broker):
 
 @pytest.fixture
 def own_broker(tmp_path):
-    """own_broker(**settings) starts a broker for this test alone; `kind` picks another one than the session's."""
+    """own_broker(settings) starts a broker for this test alone."""
     started = []
 
-    def make(settings=None, kind=KIND, name="own"):
-        b = Broker(kind, tmp_path / name, settings)
+    def make(settings=None, host="127.0.0.1"):
+        b = Broker(KIND, tmp_path / "own", settings, host)
         started.append(b)
         return b.start()
     yield make

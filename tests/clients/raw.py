@@ -133,7 +133,7 @@ class Conn:
     """One connection. `send` and `recv` may be pipelined; `call` is both."""
 
     def __init__(self, broker, timeout=20):
-        self.s = socket.create_connection(("127.0.0.1", broker.port), timeout)
+        self.s = socket.create_connection((broker.host, broker.port), timeout)
         self.s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.correlation, self.open = 0, {}
 
@@ -267,6 +267,24 @@ def api_versions(conn, version=3):
         w.str("raw").str("1.0").tags()
     r = conn.call(API_VERSIONS, version, w.b)
     return read_api_versions(r)
+
+
+def finalized_features(conn):
+    """{feature: level} that the broker says is switched on (tag 2 of ApiVersions v3)."""
+    r = conn.call(API_VERSIONS, 3, body(API_VERSIONS, 3).str("raw").str("1.0").tags().b)
+    read_api_versions(r)
+    r.i32()
+    levels = {}
+    for _ in range(r.uvarint()):
+        tag, value = r.uvarint(), R(r.take(r.uvarint()), flex=True)
+        if tag == 2:
+            def feature():
+                name = value.str()
+                levels[name] = value.i16()
+                value.i16()
+                value.tags()
+            value.array(feature)
+    return levels
 
 
 def read_api_versions(r):

@@ -1,9 +1,12 @@
 """kq on kqd and on Apache Kafka: the same commands, the same output, the same exit codes."""
+import gzip
 import json
+import subprocess
 
 import pytest
 
 import raw
+from broker import BIN
 from clients import kq
 from compare import plain
 from conftest import KIND
@@ -104,6 +107,24 @@ def test_json_goes_out_and_comes_back_without_loss(both, topic):
         def content(out):
             return [{k: v for k, v in json.loads(line).items() if k != "topic"} for line in out.splitlines()]
         assert content(back.stdout) == content(there.stdout)
+
+
+def test_dump_log_prints_what_apaches_prints(own_broker, jvm, topic):
+    broker = own_broker()
+    with raw.Conn(broker) as c:
+        assert raw.create(c, topic, 1, {"retention.ms": "-1", "index.interval.bytes": "100"})[0] == 0
+        for n in range(5):
+            rows = [(b"key-%d" % i, None if i == 3 else b"value-%d" % n, 1000 * n + i) for i in range(10)]
+            compressed = dict(attributes=1, compress=gzip.compress) if n % 2 else {}
+            assert raw.produce(c, topic, raw.batch(rows, producer=(7, 0, 10 * n), **compressed))["error"] == 0
+    # Index entries reach their files in larger writes while the broker runs.
+    broker.stop()
+    for flags in [], ["--deep-iteration", "--print-data-log"]:
+        for suffix in (".log", ".index", ".timeindex", ".snapshot"):
+            (file,) = (broker.data / f"{topic}-0").glob("*" + suffix)
+            theirs = jvm.run("org.apache.kafka.tools.DumpLogSegments", *flags, "--files", file).ok()
+            ours = subprocess.run([BIN / "kq", "dump-log", *flags, "--files", file], stdout=subprocess.PIPE, check=True, timeout=60).stdout
+            assert ours.decode() == theirs and theirs.count("\n") >= 2
 
 
 def test_a_failed_send_is_exit_1(both, topic):

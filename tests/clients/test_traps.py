@@ -1,6 +1,7 @@
 """What broke real brokers: the traps of version negotiation, fetch, produce and the rest, in frames made by hand."""
 import gzip
 import struct
+import subprocess
 import time
 
 import pytest
@@ -62,6 +63,27 @@ def test_produce_before_v3_is_advertised_yet_refused(conn, topic, version):
     w.array([0], lambda _: w.str(topic).array([0], lambda _: w.i32(0).bytes(batch([(None, b"x")]))))
     conn.send(raw.PRODUCE, version, w.b)
     assert conn.closed()
+
+
+def test_no_feature_is_claimed_that_is_not_built(kind, conn):
+    """Clients switch on transactions' second protocol by the finalized feature, not by the versions of the requests."""
+    levels = raw.finalized_features(conn)
+    if kind == "kqd":
+        assert {k: v for k, v in levels.items() if k in ("transaction.version", "group.version", "share.version", "streams.version") and v} == {}
+    else:
+        assert levels["transaction.version"] == 2
+
+
+def test_a_name_with_two_addresses_is_reached_by_either(own_broker, topic):
+    """librdkafka may resolve localhost to ::1 first: what is advertised must be what is listened on."""
+    b = own_broker(host="localhost")
+    with Conn(b) as c:
+        assert metadata(c, [])[0] == [(1, "localhost", b.port)]
+        new_topic(c, topic)
+    for family in ("any", "v4"):
+        subprocess.run(["kcat", "-P", "-b", b.bootstrap, "-t", topic, "-X", f"broker.address.family={family}"], input=b"x\n", check=True, timeout=60)
+    out = subprocess.run(["kcat", "-C", "-e", "-q", "-b", b.bootstrap, "-t", topic], stdout=subprocess.PIPE, check=True, timeout=60).stdout
+    assert out == b"x\nx\n"
 
 
 def test_an_unknown_key_and_an_unserved_version_close_the_connection(broker):
