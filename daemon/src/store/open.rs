@@ -5,7 +5,7 @@ use crate::disk::RealDisk;
 use kq::error::ErrorCode;
 use kq::event::{Input, Level, Opened, StorageFault};
 use kq::log::checkpoint::Offsets;
-use kq::log::{Disk, DiskResult, Log, Opening, exists, topic_id_of};
+use kq::log::{Disk, DiskErrorKind, DiskResult, Log, METADATA_FILE, Opening, topic_id_of};
 use kq::types::{LogId, Millis, Offset, TopicId};
 use std::collections::btree_map;
 use std::sync::Arc;
@@ -173,7 +173,7 @@ fn open_log(
             (Opening { clean: true, recovery_point: old.recovery_point(), log_start: start }, false)
         }
     };
-    if exists(&disk, name)? {
+    if is_there(&disk, &name.dir_name())? {
         let id = topic_id_of(&disk, &name.dir_name())?;
         match id {
             Some(id) if id != name.topic_id => move_away(&disk, &name.dir_name(), id, notes)?,
@@ -190,6 +190,15 @@ fn open_log(
     }
     let log = Log::create(disk, name, config, now)?;
     Ok((log, Opened { dir, ..Opened::default() }))
+}
+
+/// Whether a folder has a log in it: asked by name, a directory of ten thousand logs is not to be listed for each.
+fn is_there(disk: &RealDisk, dir: &str) -> DiskResult<bool> {
+    match disk.open(&format!("{dir}/{METADATA_FILE}")) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind == DiskErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// A folder of an earlier topic of the same name, whose deletion a crash cut short.
