@@ -45,10 +45,16 @@ fn server_log_is_rotated() {
         // Each leaves a line of some 150 bytes.
         broker.connect().write_all(&[255; 4]).unwrap();
     }
-    eventually("old notes have moved on", || logs.join("server.log.2").exists());
-    let mut names: Vec<_> =
-        std::fs::read_dir(&logs).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
+    let names = || {
+        let entries = std::fs::read_dir(&logs).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    // Two old files and no third, also while another rotation is under way.
+    eventually("old notes have moved on", || names() == ["server.log", "server.log.1", "server.log.2"]);
+    eventually("all connections were seen", || broker.metric("kqd_protocol_errors_total") == Some(2000.0));
+    let names = names();
     assert_eq!(names, ["server.log", "server.log.1", "server.log.2"]);
     for name in names {
         assert!(std::fs::metadata(logs.join(name)).unwrap().len() <= 65536);
