@@ -79,6 +79,7 @@ impl Node {
         broker.tick(now, out);
         if self.stopping && broker.parked.is_empty() {
             self.stopping = false;
+            broker.save_producers(out);
             out.push(Effect::Stopped);
         }
     }

@@ -385,6 +385,19 @@ impl Broker {
         }
     }
 
+    /// Asks for a producer snapshot at the end of every log that has records, so that the next start need not read
+    /// batches to know its producers. A log with an append under way goes without.
+    pub fn save_producers(&mut self, out: &mut Vec<Effect<'_>>) {
+        for (log, hosted) in (0..).map(LogId).zip(&self.hosted) {
+            let Some(Hosted { generation, state: State::Online(leader), .. }) = hosted else { continue };
+            let offset = leader.end();
+            if offset > leader.start() && offset == leader.appended() {
+                let bytes = leader.producers().encode();
+                out.push(Effect::SaveProducers { log, generation: *generation, offset, bytes });
+            }
+        }
+    }
+
     /// Answers the fetches that wait, as if their deadline had come. What waits for the disk is left to finish.
     pub fn drain_fetches(&mut self, out: &mut Vec<Effect<'_>>) {
         for token in self.parked.fetches() {
