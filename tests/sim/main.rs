@@ -1,7 +1,9 @@
 //! The simulator: the production core, a virtual clock, disks that forget, clients that keep count.
 //!
-//! A failing seed is the whole bug report: `KQ_SEED=17 cargo test --profile ci --test sim`. `KQ_SEEDS` sets how many
+//! A failing seed is the whole bug report: `KQ_SEED=17 cargo test --profile ci --test sim`. `KQ_SIM_SEEDS` sets how many
 //! seeds are tried.
+
+#![allow(clippy::disallowed_methods, reason = "which seeds to live through is told by the environment")]
 
 mod admin;
 mod chance;
@@ -19,7 +21,7 @@ use world::{Summary, Telling, run};
 const SEEDS: u64 = 10_000;
 
 fn seeds() -> u64 {
-    std::env::var("KQ_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(SEEDS)
+    std::env::var("KQ_SIM_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(SEEDS)
 }
 
 /// Lives through a seed; panics with the command that does it again.
