@@ -3,6 +3,7 @@
 use crate::broker::brokers;
 use crate::screen::kq;
 use serde_json::Value;
+use std::time::{Duration, Instant};
 
 fn run(address: &str, line: &str) -> (Option<i32>, String, String) {
     let output = kq("none").env("KQ_BOOTSTRAP_SERVER", address).args(line.split_whitespace()).output().unwrap();
@@ -70,6 +71,13 @@ fn every_way_to_write_writes() {
             ));
             assert!(code == Some(0) && out.starts_with("2001 records sent, "), "{flags}: {out}{err}");
             assert_eq!(out.lines().count(), 1 + usize::from(flags.contains("warmup")), "{out}");
+            // Readers see what is on disk, and only acks=all waits for that.
+            let end = |line: &str| line.split('\t').nth(2).and_then(|end| end.parse::<u64>().ok()).unwrap_or(0);
+            let written = || run(&format!("topic offsets {topic} -o tsv")).1.lines().map(end).sum::<u64>();
+            let deadline = Instant::now() + Duration::from_secs(10);
+            while written() < 2001 && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(20));
+            }
             let (code, out, err) = run(&format!("bench consume -t {topic} --num-records 2001 --verify --hide-header"));
             assert!(code == Some(0) && out.contains(", 2001, "), "{flags}: {out}{err}");
             let again = format!("bench consume -t {topic} --num-records 5000 --repeat --connections 7 -o json");

@@ -187,6 +187,15 @@ fn a_reader_that_goes_away_ends_the_command_quietly() {
 }
 
 #[test]
+fn a_failure_stays_one_when_nobody_reads() {
+    let mut command = kq("none");
+    command.args(["topic", "list", "-o", "json", "-b", "127.0.0.1:1"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
 fn profiles_are_kept() {
     check_alone(
         "profiles",

@@ -79,12 +79,16 @@ pub struct Ui {
     documents: Option<Value>,
 }
 
-/// Whether stdout still has a reader: passed up so that a command stops quietly.
+/// The code of the failure that is none: whoever read stdout has enough (`kq … | head`).
+const NO_READER: &str = "NO_READER";
+
+/// Whether stdout still has a reader: passed up so that a command cleans up after itself, then ends quietly.
 fn written(result: io::Result<()>) -> Result<(), Failure> {
     match result {
         Ok(()) => Ok(()),
-        // The reader has what it wanted (`kq … | head`): no error, and nothing more to do.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(NO_READER, "nobody reads standard output any more"))
+        }
         Err(error) => Err(Failure::new("STDOUT", "cannot write to standard output").because(error)),
     }
 }
@@ -268,12 +272,16 @@ impl Ui {
 
     /// Ends the command: prints what is left, and the failure. Returns the exit code.
     pub fn finish(mut self, result: Result<(), Failure>) -> u8 {
-        let result = result.and_then(|()| self.flush());
+        let quiet = |result: Result<(), Failure>| match result {
+            Err(failure) if failure.code == NO_READER => Ok(()),
+            result => result,
+        };
+        let result = quiet(result.and_then(|()| self.flush()));
         if let Err(failure) = &result {
             self.error(failure);
         }
         let mut code = result.as_ref().err().map_or(0, |failure| failure.kind.exit_code());
-        if let Err(failure) = self.envelope(result.err()).and_then(|()| self.flush()) {
+        if let Err(failure) = quiet(self.envelope(result.err()).and_then(|()| self.flush())) {
             self.error(&failure);
             code = failure.kind.exit_code();
         }
