@@ -21,6 +21,7 @@ use super::segment::{SEGMENT_BYTES_MAX, Segment};
 use super::walk::{HOP_BYTES, Head, SCAN_BYTES, Walk};
 use crate::record::compact::{Kept, empty, filter};
 use crate::record::records::decode;
+use crate::record::{BatchHeader, Record};
 use crate::types::{Millis, Offset, ProducerId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -364,38 +365,28 @@ impl<D: Disk> CompactionPlan<D> {
         if head.attributes & CONTROL_FLAG != 0 {
             return Kept::Whole;
         }
-        let Ok(records) = decode(batch, DECODED_BYTES_MAX) else { return Kept::Whole };
-        let horizon = records.header.delete_horizon();
+        let Ok(header) = BatchHeader::peek(batch) else { return Kept::Whole };
+        let horizon = header.delete_horizon();
         let forget = horizon.is_some_and(|horizon| horizon <= self.now);
-        let (mut kept, mut seen, mut tombstones) = (0, 0, false);
-        let mut keep = |record: &crate::record::Record<'_>| {
-            seen += 1;
+        let (mut kept, mut tombstones) = (0, false);
+        let wanted = |record: &Record<'_>| {
             let latest = record.key.is_some_and(|key| keys.get(key).is_none_or(|latest| record.offset >= *latest));
-            let keep = latest && (record.value.is_some() || !forget);
+            latest && (record.value.is_some() || !forget)
+        };
+        let mut outcome = filter(batch, None, DECODED_BYTES_MAX, |record| {
+            let keep = wanted(record);
             kept += u64::from(keep);
             tombstones |= keep && record.value.is_none();
             keep
-        };
-        let first = filter(batch, None, DECODED_BYTES_MAX, &mut keep);
-        let outcome = match first {
+        });
+        if tombstones && horizon.is_none() {
             // The clock of its tombstones starts now.
-            Ok(Kept::Whole | Kept::Part(_)) if tombstones && horizon.is_none() => {
-                (kept, seen) = (0, 0);
-                let mut keep = |record: &crate::record::Record<'_>| {
-                    seen += 1;
-                    let keep =
-                        record.key.is_some_and(|key| keys.get(key).is_none_or(|latest| record.offset >= *latest));
-                    kept += u64::from(keep);
-                    keep
-                };
-                let horizon = self.now.saturating_add(self.config.delete_retention_ms);
-                filter(batch, Some(horizon), DECODED_BYTES_MAX, &mut keep)
-            }
-            outcome => outcome,
-        };
+            let horizon = self.now.saturating_add(self.config.delete_retention_ms);
+            outcome = filter(batch, Some(horizon), DECODED_BYTES_MAX, wanted);
+        }
         let Ok(outcome) = outcome else { return Kept::Whole };
         made.records_kept += kept;
-        made.records_dropped += seen - kept;
+        made.records_dropped += u64::from(header.count.max(0) as u32).saturating_sub(kept);
         outcome
     }
 

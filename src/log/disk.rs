@@ -12,6 +12,8 @@ pub enum DiskErrorKind {
     Exists,
     /// No space, or no quota, left.
     Full,
+    /// The bytes are not what was written: what was asked for cannot be had, the rest can.
+    Damaged,
     /// Anything else: the directory it happened in must be taken out of service.
     Io,
 }

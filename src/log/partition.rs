@@ -453,8 +453,8 @@ impl<D: Disk> Log<D> {
         self.segments.last_mut().expect("a log has a segment")
     }
 
-    pub(super) fn fault(&self, what: &str) -> DiskError {
-        DiskError { kind: DiskErrorKind::Io, what: format!("log {}: {what}", self.dir) }
+    pub(super) fn damage(&self, what: &str) -> DiskError {
+        DiskError { kind: DiskErrorKind::Damaged, what: format!("log {}: {what}", self.dir) }
     }
 }
 

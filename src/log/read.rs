@@ -67,7 +67,7 @@ impl<D: Disk> Log<D> {
                 }
                 let batch = walk.batch(at, &head)?.unwrap_or(&[]);
                 let found = records::find_time(batch, timestamp, self.start, DECODED_BYTES_MAX).map_err(|why| {
-                    self.fault(&format!("the batch at offset {} is damaged: {why}", head.base_offset))
+                    self.damage(&format!("the batch at offset {} is damaged: {why}", head.base_offset))
                 })?;
                 if let Some((offset, timestamp)) = found {
                     return Ok((offset < upto).then_some((offset, timestamp)));
@@ -131,7 +131,7 @@ impl<D: Disk> Log<D> {
     }
 
     fn partial_max(&self, batch: &[u8], upto: Offset) -> DiskResult<Option<Millis>> {
-        let damaged = |why| self.fault(&format!("a batch is damaged: {why}"));
+        let damaged = |why| self.damage(&format!("a batch is damaged: {why}"));
         let mut best = None;
         for record in &records::decode(batch, DECODED_BYTES_MAX).map_err(damaged)? {
             let record = record.map_err(damaged)?;
@@ -159,7 +159,7 @@ impl<D: Disk> Log<D> {
             content.resize(at + size - from, 0);
             let read = file.read_at(&mut content[at..], from as u64)?;
             if read < size - from {
-                return Err(self.fault(&format!("segment {base} is shorter than it was")));
+                return Err(self.damage(&format!("segment {base} is shorter than it was")));
             }
         }
         Ok(content)
@@ -229,7 +229,7 @@ impl<D: Disk> Log<D> {
         }
         if segment.size != size {
             let at = segment.size;
-            return Err(self.fault(&format!("segment {base} is damaged at byte {at}: no batch begins there")));
+            return Err(self.damage(&format!("segment {base} is damaged at byte {at}: no batch begins there")));
         }
         segment.rewrite_indexes(&self.disk, &self.dir)?;
         self.segments[i] = segment;

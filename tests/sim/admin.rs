@@ -1,7 +1,7 @@
 //! The administrator: creates topics, deletes and makes them anew, deletes records. What it was told stays true.
 
 use crate::client::{Client, Cx, read};
-use crate::oracle::{Place, Promise};
+use crate::oracle::{Cleanup, Place, Promise};
 use kq::api::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest, CreateTopicsResponse};
 use kq::api::delete_records::{
     DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsResponse, DeleteRecordsTopic,
@@ -36,13 +36,17 @@ pub struct Admin {
 impl Admin {
     fn create(&mut self, cx: &mut Cx<'_>, index: usize) {
         let topic = cx.topics[index].clone();
-        let configs = match topic.promise {
-            Promise::Disk => Vec::new(),
-            Promise::PageCache => vec![
-                CreatableTopicConfig { name: "flush.messages".into(), value: Some("7".into()) },
-                CreatableTopicConfig { name: "flush.ms".into(), value: Some("30".into()) },
-            ],
-        };
+        let mut configs = Vec::new();
+        if topic.promise == Promise::PageCache {
+            configs.extend([("flush.messages", "7"), ("flush.ms", "30")]);
+        }
+        if topic.cleanup == Cleanup::Compact {
+            configs.extend([("cleanup.policy", "compact"), ("min.cleanable.dirty.ratio", "0")]);
+        }
+        let configs = configs.into_iter();
+        let configs = configs
+            .map(|(name, value)| CreatableTopicConfig { name: name.into(), value: Some(value.into()) })
+            .collect();
         let creatable = CreatableTopic {
             name: topic.name.as_str().into(),
             num_partitions: topic.partitions,
@@ -122,7 +126,7 @@ impl Client for Admin {
                     ErrorCode::None => {
                         let (id, topic) = (response.topics[0].topic_id, &mut cx.topics[index]);
                         topic.id = Some(id);
-                        cx.oracle.created(id, topic.partitions, topic.promise);
+                        cx.oracle.created(id, topic.partitions, topic.promise, topic.cleanup);
                     }
                     ErrorCode::TopicAlreadyExists => self.lookup = Some(index),
                     _ => {}
@@ -134,7 +138,7 @@ impl Client for Admin {
                 if found.error_code == 0 {
                     let topic = &mut cx.topics[index];
                     topic.id = Some(found.topic_id);
-                    cx.oracle.created(found.topic_id, topic.partitions, topic.promise);
+                    cx.oracle.created(found.topic_id, topic.partitions, topic.promise, topic.cleanup);
                 }
             }
             Asked::Delete(id) => {

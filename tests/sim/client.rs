@@ -1,7 +1,7 @@
 //! What all simulated clients share: frames out, replies in, and what they know of topics.
 
 use crate::chance::Chance;
-use crate::oracle::{Oracle, Place, Promise};
+use crate::oracle::{Cleanup, Oracle, Place, Promise};
 use kq::types::{Millis, TopicId};
 use kq::wire::header::{RequestHeader, decode_response};
 use kq::wire::{Message, Reader, Writer};
@@ -17,6 +17,8 @@ pub struct Topic {
     pub partitions: i32,
     /// What its acks promise.
     pub promise: Promise,
+    /// What happens to old records.
+    pub cleanup: Cleanup,
 }
 
 /// What a client works with while it is called.

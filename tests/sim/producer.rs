@@ -88,11 +88,11 @@ impl Producer {
         let mut builder = Builder::new(codec, None);
         let mut values = Vec::new();
         for _ in 0..=cx.chance.below(3) {
-            let value = format!("{}:{}", self.id, self.next_value);
+            let key = vec![b'.'; cx.chance.below(120) as usize];
+            let value = format!("{}:{}:{}", self.id, self.next_value, key.len());
             self.next_value += 1;
             cx.oracle.sending(place, &value);
-            let padding = vec![b'.'; cx.chance.below(120) as usize];
-            builder.push(cx.now, Some(&padding), Some(value.as_bytes()), &[]);
+            builder.push(cx.now, Some(&key), Some(value.as_bytes()), &[]);
             values.push(value);
         }
         if let Some((id, epoch)) = self.producer.filter(|_| self.idempotent) {
