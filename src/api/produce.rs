@@ -234,6 +234,9 @@ fn append<'a>(
     let hosted = broker.hosted_mut(log).ok_or(ErrorCode::UnknownTopicOrPartition)?;
     let settings = hosted.settings.clone();
     let generation = hosted.generation;
+    if let Some(Records::Bytes(bytes)) = &records {
+        hosted.refused_while_opening(bytes);
+    }
     let leader = hosted.leader_mut()?;
     if acks == -1 && node_isr < 1.min(settings.min_insync_replicas) {
         return Err(ErrorCode::NotEnoughReplicas.into());

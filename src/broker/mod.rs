@@ -229,9 +229,7 @@ impl Broker {
             .map_or(0, |partition| partition.leader_epoch);
         let part = match result {
             Ok(mut opened) => {
-                if let Some(before) = hosted.before_failure.take() {
-                    opened.producers.expect_first(&before);
-                }
+                opened.producers.expect_first(&std::mem::take(&mut hosted.overtaken));
                 hosted.dir = opened.dir;
                 if opened.unclean && opened.end > 0 {
                     self.unclean.push(log);
@@ -519,7 +517,7 @@ impl Broker {
         let message = format!("append to {} failed: {}; opening the log anew", hosted.name.dir_name(), fault.message);
         out.push(Effect::Note { level: Level::Error, message });
         hosted.generation = generation;
-        hosted.before_failure = hosted.leader().ok().map(|leader| leader.producers().clone());
+        hosted.overtaken = hosted.leader().map(|leader| leader.producers().clone()).unwrap_or_default();
         hosted.state = State::Opening;
         out.push(Effect::Open {
             log,

@@ -5,11 +5,15 @@ use crate::error::ErrorCode;
 use crate::event::{LogName, StorageFault};
 use crate::log::LogConfig;
 use crate::parked::Token;
+use crate::record::BatchHeader;
 use crate::record::producer::Producers;
 use crate::replica::{Durability, Leader};
 use crate::types::Offset;
 use std::collections::VecDeque;
 use std::sync::Arc;
+
+/// So many producers are remembered while a log is being opened.
+const OVERTAKEN_MAX: usize = 10_000;
 
 /// Whether a partition serves.
 #[derive(Debug)]
@@ -44,8 +48,8 @@ pub struct Hosted {
     pub until_committed: OffsetQueue,
     /// DeleteRecords: wait for the log's start.
     pub until_trimmed: OffsetQueue,
-    /// Idempotent producers as they were when an append failed, until the log is open again.
-    pub before_failure: Option<Producers>,
+    /// Idempotent producers that lost a batch to a failed append, or to the log's being opened, until it is open.
+    pub overtaken: Producers,
     /// Who waits for the log to be opened.
     pub until_open: Vec<(Token, usize)>,
     /// Fetches that wait for anything new.
@@ -64,7 +68,7 @@ impl Hosted {
             until_appended: VecDeque::new(),
             until_committed: VecDeque::new(),
             until_trimmed: VecDeque::new(),
-            before_failure: None,
+            overtaken: Producers::new(),
             until_open: Vec::new(),
             fetches: Vec::new(),
         }
@@ -91,6 +95,15 @@ impl Hosted {
             State::Online(leader) => Ok(leader),
             State::Opening => Err(ErrorCode::LeaderNotAvailable),
             State::Offline(_) => Err(ErrorCode::KafkaStorageError),
+        }
+    }
+
+    /// Notes a batch that is refused because the log is being opened: where it is a producer's first one, its later
+    /// ones, already on their way, must not take its place.
+    pub fn refused_while_opening(&mut self, batch: &[u8]) {
+        let Ok(header) = BatchHeader::peek(batch) else { return };
+        if matches!(self.state, State::Opening) && header.base_sequence == 0 && self.overtaken.len() < OVERTAKEN_MAX {
+            self.overtaken.apply(&header, 0, header.max_timestamp);
         }
     }
 
