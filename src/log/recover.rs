@@ -113,9 +113,8 @@ impl<D: Disk> Log<D> {
         let mut files = Vec::new();
         for i in first..self.segments.len() {
             let base = self.segments[i].base;
-            let gap = i > first && base != self.end && base > recovery_point;
-            // Another broker's compaction may leave a gap; without a recovery point there is no telling.
-            if gap && !(self.config.compact && recovery_point == 0) {
+            // Our compaction leaves no gap between segments, and never touches what is above the recovery point.
+            if i > first && base != self.end && base > recovery_point {
                 found.notes.push(format!("{}: offsets {} to {base} are missing", self.dir, self.end));
                 cut = Some(i);
                 break;

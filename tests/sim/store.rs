@@ -189,7 +189,8 @@ impl Store {
         let result = (|| {
             if let Some((_, mut old)) = old {
                 old.sync_all()?;
-                opening = Opening { clean: true, recovery_point: old.recovery_point(), log_start: old.start() };
+                // Its start as the checkpoint has it: nobody may be told of one that is not durable.
+                opening = Opening { clean: true, recovery_point: old.recovery_point(), ..opening };
             }
             if exists(&state.disk, name)? && topic_id_of(&state.disk, &folder)? != Some(name.topic_id) {
                 state.disk.rename(&folder, &format!("{folder}.{generation}-delete"))?;
@@ -291,11 +292,11 @@ impl Store {
             }
             Job::Starts { log, generation, start } => {
                 let starts = self.offsets_of(dir, &self.dirs[dir].starts, Log::start);
-                self.dirs[dir].starts = starts;
-                let result = write_offsets(&self.dirs[dir].disk, LOG_STARTS, &self.dirs[dir].starts);
+                let result = write_offsets(&self.dirs[dir].disk, LOG_STARTS, &starts);
                 if let Err(error) = &result {
                     self.failed(dir, error);
                 } else {
+                    self.dirs[dir].starts = starts;
                     self.sweep(now, dir);
                 }
                 let result = result.map(|()| start).map_err(|error| fault(&error.what));

@@ -104,6 +104,8 @@ pub struct World {
     hurt: bool,
     /// Topics cannot be changed until the next start.
     metadata_hurt: bool,
+    /// A log could not be opened.
+    log_closed: bool,
     done_at: Millis,
     job_at: Vec<Millis>,
     pending: Vec<Pending>,
@@ -176,6 +178,7 @@ impl World {
             stopped: false,
             hurt: false,
             metadata_hurt: false,
+            log_closed: false,
             done_at: 0,
             job_at,
             pending: Vec::new(),
@@ -259,6 +262,8 @@ impl World {
     fn happen(&mut self, event: Event) {
         if let Event::Done(done) = &event {
             self.oracle.tell(|| format!("{} {done:?}", self.now));
+            // A log that could not be opened, for want of space, stays closed until the next start.
+            self.log_closed |= matches!(done, Done::Opened { result: Err(_), .. });
         }
         match event {
             Event::Frame { client, conn, slot, bytes } => {

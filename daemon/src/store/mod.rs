@@ -96,7 +96,7 @@ struct Entry {
     name: LogName,
     dir: usize,
     log: Option<Log<RealDisk>>,
-    /// Its start, while it is opened again: the checkpoint must not lose it.
+    /// Its start as the checkpoint has it: what it is opened again with, and what the checkpoint keeps meanwhile.
     start: Option<Offset>,
 }
 
@@ -280,6 +280,9 @@ impl Store {
         let unmoved = fault.or_else(|| round.checkpoint_failure.as_ref().map(storage_fault));
         for (log, generation, start) in &round.moved {
             let result = unmoved.clone().map_or(Ok(*start), Err);
+            if let (Ok(start), Some(entry)) = (&result, self.entry(*log)) {
+                entry.start = entry.start.max(Some(*start));
+            }
             inputs.push(Input::Trimmed { log: *log, generation: *generation, result });
         }
         for name in &round.released {

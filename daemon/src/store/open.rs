@@ -30,13 +30,11 @@ impl Store {
             self.entries.resize_with(index + 1, || None);
         }
         let old = self.entries[index].take();
-        let (dir, how) = match old.map(|entry| (entry.dir, entry.log)) {
-            Some((dir, Some(log))) => {
-                let start = log.start();
-                (Some(dir), How::Again { old: Box::new(log), start })
-            }
+        let (dir, how) = match old.map(|entry| (entry.dir, entry.log, entry.start)) {
+            // Nobody may be told of a start that is not durable.
+            Some((dir, Some(log), start)) => (Some(dir), How::Again { old: Box::new(log), start: start.unwrap_or(0) }),
             old => {
-                let dir = old.map(|(dir, _)| dir).or_else(|| self.choose_dir(&name));
+                let dir = old.map(|(dir, ..)| dir).or_else(|| self.choose_dir(&name));
                 let state = dir.map(|dir| &self.dirs[dir]);
                 let how = How::AtStart {
                     clean: state.is_some_and(|dir| dir.clean),
@@ -99,6 +97,7 @@ impl Store {
             Ok((mut log, opened)) => {
                 log.set_cleaned_to(cleaned.unwrap_or(0).min(log.end()));
                 entry.log = Some(log);
+                entry.start.get_or_insert(opened.start);
                 Ok(opened)
             }
             Err(error) => {

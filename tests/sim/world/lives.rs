@@ -115,7 +115,7 @@ impl World {
     fn start(&mut self) -> bool {
         let mut shape = self.shape.clone();
         self.node = new_node(&mut self.chance);
-        (self.stopped, self.hurt, self.metadata_hurt) = (false, false, false);
+        (self.stopped, self.hurt, self.metadata_hurt, self.log_closed) = (false, false, false, false);
         let Ok(store) = Store::open(self.disks.clone(), &mut shape) else {
             assert!(self.is_hurt_or_frozen(), "the checkpoints cannot be read");
             return false;
@@ -160,7 +160,7 @@ impl World {
     fn settle(&mut self) {
         self.busy = false;
         let limit = self.now + PATIENCE_MS;
-        while self.now < limit && self.oracle.violation.is_none() && !self.is_hurt_or_frozen() && !self.metadata_hurt {
+        while self.now < limit && self.oracle.violation.is_none() && !self.is_hurt_or_frozen() && !self.is_excused() {
             if self.clients.iter_mut().all(|(someone, _)| someone.client().is_idle()) {
                 return;
             }
@@ -168,7 +168,7 @@ impl World {
                 return;
             }
         }
-        if !self.is_hurt_or_frozen() && !self.metadata_hurt && self.oracle.violation.is_none() {
+        if !self.is_hurt_or_frozen() && !self.is_excused() && self.oracle.violation.is_none() {
             let waiting =
                 self.clients.iter_mut().find_map(|(someone, _)| (!someone.client().is_idle()).then_some(someone));
             if let Some(someone) = waiting {
@@ -231,5 +231,10 @@ impl World {
         let closed = self.store.take().map(Store::close);
         self.oracle.tell(|| format!("{} closed: {closed:?}", self.now));
         !matches!(closed, Some(Ok(())))
+    }
+
+    /// Whether something is out of service that only a start brings back.
+    fn is_excused(&self) -> bool {
+        self.metadata_hurt || self.log_closed
     }
 }
