@@ -52,6 +52,8 @@ struct Folder {
     names: BTreeMap<String, u64>,
     durable: BTreeMap<String, u64>,
     pending: Vec<NameChange>,
+    /// A sync failed: `names` may hold what will never be on disk.
+    sync_failed: bool,
 }
 
 enum NameChange {
@@ -93,8 +95,9 @@ impl MemoryDisk {
     pub fn kill(&self) -> MemoryDisk {
         let mut state = self.lock();
         for node in state.nodes.values_mut() {
-            if let Node::File(file) = node {
-                file.evict();
+            match node {
+                Node::Folder(folder) => folder.evict(),
+                Node::File(file) => file.evict(),
             }
         }
         state.revive();
@@ -317,6 +320,15 @@ impl State {
 }
 
 impl Folder {
+    fn evict(&mut self) {
+        if std::mem::take(&mut self.sync_failed) {
+            self.names = self.durable.clone();
+            for change in &self.pending {
+                change.apply(&mut self.names);
+            }
+        }
+    }
+
     fn power_cut(&mut self, chance: &mut dyn FnMut() -> u64) {
         let pending = std::mem::take(&mut self.pending);
         // Journalling file systems keep a first part of the changes; nobody promises that.
@@ -332,17 +344,17 @@ impl Folder {
 }
 
 impl NameChange {
-    fn apply(self, names: &mut BTreeMap<String, u64>) {
+    fn apply(&self, names: &mut BTreeMap<String, u64>) {
         match self {
             NameChange::Put(name, node) => {
-                names.insert(name, node);
+                names.insert(name.clone(), *node);
             }
             NameChange::Remove(name) => {
-                names.remove(&name);
+                names.remove(name);
             }
             NameChange::Rename(from, to) => {
-                if let Some(node) = names.remove(&from) {
-                    names.insert(to, node);
+                if let Some(node) = names.remove(from) {
+                    names.insert(to.clone(), node);
                 }
             }
         }
@@ -500,6 +512,7 @@ impl Disk for MemoryDisk {
                 change.apply(&mut folder.durable);
             }
         }
+        folder.sync_failed |= !works;
         if works { Ok(()) } else { Err(error(DiskErrorKind::Io, &format!("sync {path}: made to fail"))) }
     }
 }
