@@ -62,11 +62,9 @@ impl World {
             1 | 2 => Ending::Kill,
             _ => Ending::PowerCut,
         };
-        if self.start() && self.advance(until) {
-            if last {
-                // Let everybody finish, then see what is left after one more crash.
-                self.settle();
-            }
+        if self.start() && self.advance(until) && last {
+            // Let everybody finish, then see what is left after one more crash.
+            self.settle();
         }
         if self.is_frozen() && ending == Ending::Clean {
             ending = Ending::PowerCut;
