@@ -1,11 +1,11 @@
 //! From a frame to its handler: header, version, body. What cannot be answered closes the connection, as in Kafka.
 
-use super::*;
+use super::{Api, api_versions, find, handle};
 use crate::broker::{Broker, ReplyTo};
 use crate::event::{Effect, Peer};
 use crate::types::{ConnId, Millis};
 use crate::wire::header::RequestHeader;
-use crate::wire::{Message, Reader, WireError};
+use crate::wire::{Reader, WireError};
 
 /// A request frame on its way in.
 #[derive(Clone, Copy, Debug)]
@@ -66,40 +66,9 @@ fn try_dispatch<'a>(
     RequestHeader::decode(&mut reader, version >= row.flexible_from).map_err(bad)?;
     let body = &frame.bytes[reader.position()..];
     let cx = Context { now, to, peer: frame.peer };
-    let bad = |e: WireError| format!("bad {} v{version} request: {e}", row.name);
-
-    macro_rules! handle {
-        ($($module:ident :: $api:ident),* $(,)?) => {
-            match key {
-                $(<$module::$api as Api>::KEY => {
-                    let request = <$module::$api as Api>::Request::<'a>::read(body, version).map_err(bad)?;
-                    $module::handle(broker, cx, request, out);
-                })*
-                _ => return Err(format!("{} has no handler", row.name)),
-            }
-        };
+    match handle(key, broker, cx, body, out) {
+        Some(Ok(())) => Ok(()),
+        Some(Err(e)) => Err(format!("bad {} v{version} request: {e}", row.name)),
+        None => Err(format!("{} has no handler", row.name)),
     }
-    handle! {
-        produce::Produce,
-        fetch::Fetch,
-        list_offsets::ListOffsets,
-        metadata::Metadata,
-        find_coordinator::FindCoordinator,
-        api_versions::ApiVersions,
-        create_topics::CreateTopics,
-        delete_topics::DeleteTopics,
-        delete_records::DeleteRecords,
-        init_producer_id::InitProducerId,
-        offset_for_leader_epoch::OffsetForLeaderEpoch,
-        describe_configs::DescribeConfigs,
-        alter_configs::AlterConfigs,
-        describe_log_dirs::DescribeLogDirs,
-        create_partitions::CreatePartitions,
-        incremental_alter_configs::IncrementalAlterConfigs,
-        describe_cluster::DescribeCluster,
-        describe_producers::DescribeProducers,
-        list_config_resources::ListConfigResources,
-        describe_topic_partitions::DescribeTopicPartitions,
-    }
-    Ok(())
 }

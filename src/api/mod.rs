@@ -2,7 +2,9 @@
 //!
 //! A key is served when it stands in the table; a key whose declarations differ from its row does not compile.
 
-use crate::wire::Message;
+use crate::broker::Broker;
+use crate::event::Effect;
+use crate::wire::{Message, WireError};
 
 pub mod alter_configs;
 pub mod api_versions;
@@ -108,6 +110,23 @@ macro_rules! table {
         pub fn visit<V: Visitor>(key: i16, visitor: V) -> Option<V::Output> {
             match key {
                 $(<$module::$api as Api>::KEY => Some(visitor.visit::<$module::$api>()),)*
+                _ => None,
+            }
+        }
+
+        /// Reads a request's body and runs its key's handler; `None` when the key is not in the table.
+        fn handle<'a>(
+            key: i16,
+            broker: &mut Broker,
+            cx: Context<'_>,
+            body: &'a [u8],
+            out: &mut Vec<Effect<'a>>,
+        ) -> Option<Result<(), WireError>> {
+            match key {
+                $(<$module::$api as Api>::KEY => {
+                    let request = <$module::$api as Api>::Request::<'a>::read(body, cx.to.version);
+                    Some(request.map(|request| $module::handle(broker, cx, request, out)))
+                })*
                 _ => None,
             }
         }
