@@ -252,6 +252,11 @@ pub enum Effect<'a> {
         /// All broker settings.
         settings: Arc<crate::config::BrokerSettings>,
     },
+    /// The node cannot begin: say why and exit.
+    Fatal {
+        /// What is wrong, and where.
+        reason: String,
+    },
     /// Everything that was asked before [`Input::Stop`] is answered; the shell may close the logs and exit.
     Stopped,
 }

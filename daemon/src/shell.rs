@@ -121,6 +121,7 @@ impl Shell {
                         self.settings = settings;
                     }
                     Effect::Stopped => self.stopped = true,
+                    Effect::Fatal { reason } => self.fatal = Some(reason),
                     on_log => {
                         self.append(&mut appends, &mut inputs);
                         self.store.perform(self.now, on_log, &mut inputs);

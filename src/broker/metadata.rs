@@ -5,9 +5,9 @@ use crate::config::TopicSettings;
 use crate::error::ErrorCode;
 use crate::event::{Appended, Effect, Level, LogName, Opened, StorageFault};
 use crate::log::LogConfig;
-use crate::meta::{self, Command, Reply, ResourceType, record::Record};
+use crate::meta::{self, Command, METADATA_TOPIC, Reply, ResourceType, record::Record};
 use crate::parked::{Part, Token, Waiting};
-use crate::types::{LogId, Millis, Offset, Partition, TopicId};
+use crate::types::{LogId, Millis, Offset, Partition, TopicId, Uuid};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -20,30 +20,43 @@ pub(super) fn meta_log_config() -> LogConfig {
 }
 
 impl Broker {
+    pub(super) fn open_metadata(&mut self, out: &mut Vec<Effect<'_>>) {
+        out.push(Effect::Open {
+            log: META_LOG,
+            generation: self.meta.generation,
+            name: LogName { topic: METADATA_TOPIC.to_owned(), topic_id: Uuid::ZERO, partition: 0 },
+            config: Arc::new(meta_log_config()),
+            replay: true,
+        });
+    }
+
     pub(super) fn opened_metadata(
         &mut self,
         now: Millis,
         result: Result<Opened, StorageFault>,
         out: &mut Vec<Effect<'_>>,
     ) {
-        let opened = match result {
-            Ok(opened) => opened,
+        let read = result.and_then(|opened| match meta::record::decode_log(&opened.content) {
+            Ok(records) => Ok((opened.end, records)),
+            Err(e) => Err(StorageFault { code: ErrorCode::KafkaStorageError, message: e.to_string() }),
+        });
+        let (end, records) = match read {
+            Ok(read) => read,
+            Err(fault) if self.start == Start::Metadata => {
+                let reason = format!("the metadata log cannot be read: {}", fault.message);
+                return out.push(Effect::Fatal { reason });
+            }
             Err(fault) => return self.metadata_failed(fault, out),
         };
-        let records = match meta::record::decode_log(&opened.content) {
-            Ok(records) => records,
-            Err(e) => {
-                let message = format!("the metadata log cannot be read: {e}");
-                return self.metadata_failed(StorageFault { code: ErrorCode::KafkaStorageError, message }, out);
-            }
-        };
+        if self.start != Start::Metadata {
+            return self.resume_metadata(end, &records, out);
+        }
         for record in &records {
             self.controller.replay(record);
             self.image.replay(record);
         }
-        self.controller.set_log_end(opened.end);
-        self.meta.appended = opened.end;
-        self.meta.synced = opened.end;
+        self.controller.set_log_end(end);
+        (self.meta.appended, self.meta.synced) = (end, end);
         self.apply_broker_settings(out);
         let partitions: Vec<(TopicId, Partition)> = self
             .image
@@ -73,7 +86,14 @@ impl Broker {
             return;
         }
         self.start = Start::Epochs;
-        let then = |broker: &mut Broker, _, _: &mut Vec<Effect<'_>>| broker.start = Start::Ready;
+        let then = |broker: &mut Broker, reply: Option<Reply>, out: &mut Vec<Effect<'_>>| {
+            if reply.is_none() {
+                let message = "new leader epochs could not be recorded after a stop that was not clean: \
+                               clients cannot notice that records which were never acknowledged are gone";
+                out.push(Effect::Note { level: Level::Warn, message: message.to_owned() });
+            }
+            broker.start = Start::Ready;
+        };
         self.command(now, Command::BumpLeaderEpochs(unclean), Box::new(then), out);
     }
 
@@ -85,26 +105,39 @@ impl Broker {
                 continue;
             }
             let batch = Cow::Owned(meta::record::encode_batch(now, records));
-            out.push(Effect::Append { log: META_LOG, generation: 0, base_offset, epoch: 0, batch });
+            let generation = self.meta.generation;
+            out.push(Effect::Append { log: META_LOG, generation, base_offset, epoch: 0, batch });
         }
     }
 
-    pub(super) fn appended_metadata(&mut self, result: Result<Appended, StorageFault>, out: &mut Vec<Effect<'_>>) {
+    pub(super) fn appended_metadata(
+        &mut self,
+        generation: u32,
+        result: Result<Appended, StorageFault>,
+        out: &mut Vec<Effect<'_>>,
+    ) {
+        if generation != self.meta.generation {
+            return;
+        }
         match result {
             Ok(appended) => {
                 self.meta.appended = appended.end;
-                out.push(Effect::Sync { log: META_LOG, generation: 0 });
+                out.push(Effect::Sync { log: META_LOG, generation });
             }
-            Err(fault) => self.metadata_failed(fault, out),
+            Err(fault) => self.metadata_stumbled(&fault, out),
         }
     }
 
     pub(super) fn synced_metadata(
         &mut self,
         now: Millis,
+        generation: u32,
         result: Result<Offset, StorageFault>,
         out: &mut Vec<Effect<'_>>,
     ) {
+        if generation != self.meta.generation {
+            return;
+        }
         match result {
             Ok(end) => {
                 self.meta.synced = self.meta.synced.max(end.min(self.meta.appended));
@@ -115,13 +148,42 @@ impl Broker {
         }
     }
 
+    /// An append did not happen, for lack of space perhaps: its commands fail, and the log is opened anew to see what it
+    /// really holds. Later commands are tried again: one that deletes a topic may be what makes room.
+    fn metadata_stumbled(&mut self, fault: &StorageFault, out: &mut Vec<Effect<'_>>) {
+        let message = format!("append to the metadata log failed: {}; opening it anew", fault.message);
+        out.push(Effect::Note { level: Level::Error, message });
+        self.meta.generation += 1;
+        self.meta.reopening = true;
+        self.open_metadata(out);
+        self.abandon_commands(out);
+    }
+
+    /// The log holds what is committed (one record an offset, from 0), and perhaps what the failed append left of its
+    /// batch: that is on disk now and counts, though who asked for it was told otherwise.
+    fn resume_metadata(&mut self, end: Offset, records: &[Record], out: &mut Vec<Effect<'_>>) {
+        let committed = usize::try_from(self.meta.synced).unwrap_or(0);
+        let left = records.get(committed..).unwrap_or_default();
+        for record in left {
+            self.publish(record, out);
+        }
+        self.apply_configs(left, out);
+        (self.meta.appended, self.meta.synced) = (end, end);
+        self.meta.reopening = false;
+        self.controller.restore(self.image.clone(), end);
+    }
+
     /// Without its metadata log a broker serves what it has, and refuses every change.
     fn metadata_failed(&mut self, fault: StorageFault, out: &mut Vec<Effect<'_>>) {
         let message =
             format!("the metadata log is out of service: {}; topics cannot be changed until a restart", fault.message);
         out.push(Effect::Note { level: Level::Error, message });
         self.meta.fault = Some(fault);
-        for token in meta::abandoned(&mut self.controller) {
+        self.abandon_commands(out);
+    }
+
+    fn abandon_commands(&mut self, out: &mut Vec<Effect<'_>>) {
+        for token in self.controller.abandon() {
             if let Some(Waiting::Meta(then)) = self.parked.take(token) {
                 then(self, None, out);
             }

@@ -9,8 +9,8 @@ pub use session::{Session, SessionKey, SessionPart, Sessions, next_epoch};
 
 use crate::config::BrokerSettings;
 use crate::error::ErrorCode;
-use crate::event::{Answer, Appended, Effect, Level, LogName, Opened, Question, StorageFault};
-use crate::meta::{Command, Controller, Image, METADATA_TOPIC, Reply};
+use crate::event::{Answer, Appended, Effect, Level, Opened, Question, StorageFault};
+use crate::meta::{Command, Controller, Image, Reply};
 use crate::parked::{Parked, Part, Then, Token, Waiting};
 use crate::replica::{Leader, Moved};
 use crate::types::{ConnId, Epoch, LogId, Millis, NodeId, Offset, Partition, TopicId, Uuid};
@@ -94,6 +94,9 @@ enum Start {
 /// The metadata log's positions.
 #[derive(Debug, Default)]
 struct MetaLog {
+    generation: u32,
+    /// An append failed, and the log is being opened anew.
+    reopening: bool,
     appended: Offset,
     synced: Offset,
     fault: Option<StorageFault>,
@@ -132,14 +135,8 @@ impl Broker {
 
     /// Asks for the metadata log; everything else follows from it.
     pub fn begin(&mut self, out: &mut Vec<Effect<'_>>) {
-        out.push(Effect::Open {
-            log: META_LOG,
-            generation: 0,
-            name: LogName { topic: METADATA_TOPIC.to_owned(), topic_id: Uuid([0; 16]), partition: 0 },
-            config: Arc::new(metadata::meta_log_config()),
-            replay: true,
-        });
         self.hosted.push(None); // the metadata log's place
+        self.open_metadata(out);
     }
 
     /// Whether clients may come.
@@ -209,7 +206,7 @@ impl Broker {
 
     /// Asks the controller; `then` gets its reply once the records are on disk and the logs that they call for are open.
     pub fn command(&mut self, now: Millis, command: Command, then: Then<Option<Reply>>, out: &mut Vec<Effect<'_>>) {
-        if self.meta.fault.is_some() {
+        if self.meta.fault.is_some() || self.meta.reopening {
             return then(self, None, out);
         }
         let token = self.parked.put(Waiting::Meta(then), None);
@@ -266,7 +263,7 @@ impl Broker {
         out: &mut Vec<Effect<'_>>,
     ) {
         if log == META_LOG {
-            return self.appended_metadata(result, out);
+            return self.appended_metadata(generation, result, out);
         }
         let Some(hosted) = self.hosted.get_mut(log.0 as usize).and_then(Option::as_mut) else { return };
         if hosted.generation != generation {
@@ -298,7 +295,7 @@ impl Broker {
         out: &mut Vec<Effect<'_>>,
     ) {
         if log == META_LOG {
-            return self.synced_metadata(now, result, out);
+            return self.synced_metadata(now, generation, result, out);
         }
         let Some(hosted) = self.hosted.get_mut(log.0 as usize).and_then(Option::as_mut) else { return };
         if hosted.generation != generation {

@@ -9,7 +9,6 @@ use super::record::Record;
 use crate::config::{BrokerSettings, TopicSettings};
 use crate::error::ErrorCode;
 use crate::types::{NodeId, Offset, Partition, ProducerId, TopicId};
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Producer ids are handed to a broker in blocks of so many.
@@ -217,6 +216,20 @@ impl Controller {
     pub fn committed(&mut self, end: Offset) -> Option<Committed> {
         let flight = self.flight.take_if(|flight| flight.end <= end)?;
         Some((flight.records, flight.replies))
+    }
+
+    /// Forgets what is not committed; returns the tokens of the commands that get no reply.
+    pub fn abandon(&mut self) -> Vec<u64> {
+        self.open.clear();
+        let flight = self.flight.take().map(|flight| flight.replies).unwrap_or_default();
+        flight.into_iter().chain(self.open_replies.drain(..)).map(|(token, _)| token).collect()
+    }
+
+    /// Goes on from what is committed, in a log that ends at `end`.
+    pub fn restore(&mut self, state: Image, end: Offset) {
+        assert!(self.flight.is_none() && self.open.is_empty(), "commands are abandoned first");
+        self.state = state;
+        self.log_end = end;
     }
 
     fn decide(&mut self, command: Command) -> (Vec<Record>, Reply) {
@@ -495,10 +508,4 @@ pub fn check_topic_name(name: &str) -> Result<(), Refusal> {
 /// Whether two names would share a metric's name: Kafka keeps `a.b` and `a_b` apart.
 fn collide(a: &str, b: &str) -> bool {
     a.len() == b.len() && a.bytes().zip(b.bytes()).all(|(a, b)| a == b || matches!((a, b), (b'.', b'_') | (b'_', b'.')))
-}
-
-/// Replies for a queue of tokens that will never be answered: the metadata log is out of service.
-pub fn abandoned(controller: &mut Controller) -> VecDeque<u64> {
-    let flight = controller.flight.take().map(|flight| flight.replies).unwrap_or_default();
-    flight.into_iter().chain(controller.open_replies.drain(..)).map(|(token, _)| token).collect()
 }

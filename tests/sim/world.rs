@@ -329,6 +329,7 @@ impl World {
                 }
                 Some(Effect::Reply { conn, slot, chunks, .. }) => self.replied(conn.0, slot, chunks),
                 Some(Effect::Stopped) => self.stopped = true,
+                Some(Effect::Fatal { .. }) => self.metadata_hurt = true,
                 Some(Effect::Note { message, .. }) => {
                     self.metadata_hurt |= message.starts_with("the metadata log is out of service");
                 }

@@ -330,3 +330,30 @@ fn a_produce_that_the_disk_does_not_finish_times_out() {
     "#]],
     );
 }
+
+#[test]
+fn a_full_disk_refuses_a_change_and_takes_the_next_one() {
+    check("create t; metadata-full; create u; create v; delete t", expect![[r#"
+        > create t
+        append __cluster_metadata-0 at 0
+        sync __cluster_metadata-0
+        open t-0
+        reply 0: t ok
+        > metadata-full
+        > create u
+        append __cluster_metadata-0 at 2
+        Error: append to the metadata log failed: no space; opening it anew
+        open __cluster_metadata-0 anew
+        reply 1: u KAFKA_STORAGE_ERROR (56)
+        > create v
+        append __cluster_metadata-0 at 2
+        sync __cluster_metadata-0
+        open v-0
+        reply 2: v ok
+        > delete t
+        append __cluster_metadata-0 at 4
+        sync __cluster_metadata-0
+        delete t-0
+        reply 3: deleted, ok
+    "#]]);
+}

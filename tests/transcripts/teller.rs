@@ -34,6 +34,10 @@ pub struct Teller {
     logs: BTreeMap<LogId, Told>,
     question: Option<(u64, Question)>,
     session: i32,
+    /// The metadata log's batches.
+    metadata: Vec<u8>,
+    /// What happens to the next append to the metadata log.
+    metadata_is_full: bool,
     out: String,
 }
 
@@ -55,6 +59,8 @@ impl Default for Teller {
             logs: BTreeMap::new(),
             question: None,
             session: 0,
+            metadata: Vec::new(),
+            metadata_is_full: false,
             out: String::new(),
         };
         let mut effects = Vec::new();
@@ -82,6 +88,7 @@ impl Teller {
             match verb {
                 "create" => self.create(topic, &rest[1..]),
                 "delete" => self.delete(topic),
+                "metadata-full" => self.metadata_is_full = true,
                 "produce" => {
                     let acks = if rest.contains(&"acks=all") { -1 } else { number("acks", 1) as i16 };
                     self.produce(topic, acks, number("pid", -1), number("seq", -1) as i32);
@@ -207,7 +214,12 @@ impl Teller {
                     let name = name.dir_name();
                     writeln!(self.out, "open {name}{}", if again { " anew" } else { "" }).unwrap();
                     self.logs.insert(log, Told { name, generation, end: 0 });
-                    if !again {
+                    if log == LogId(0) {
+                        let content = self.metadata.clone();
+                        let last = kq::record::batch::batches(&content).last().and_then(Result::ok);
+                        let end = last.map_or(0, |(header, _)| header.next_offset());
+                        self.step(Input::Opened { log, result: Ok(Opened { end, content, ..Default::default() }) });
+                    } else if !again {
                         self.step(Input::Opened { log, result: Ok(Opened::default()) });
                     }
                 }
@@ -217,7 +229,13 @@ impl Teller {
                     told.end = base_offset + i64::from(header.last_offset_delta) + 1;
                     let end = told.end;
                     writeln!(self.out, "append {} at {base_offset}", told.name).unwrap();
-                    if log == LogId(0) {
+                    if log == LogId(0) && std::mem::take(&mut self.metadata_is_full) {
+                        let fault = StorageFault { code: ErrorCode::KafkaStorageError, message: "no space".to_owned() };
+                        self.step(Input::Appended { log, generation, result: Err(fault) });
+                    } else if log == LogId(0) {
+                        let mut batch = batch.into_owned();
+                        kq::record::batch::patch(&mut batch, base_offset, 0);
+                        self.metadata.extend(batch);
                         self.step(Input::Appended { log, generation, result: Ok(Appended { end, rolled: false }) });
                     }
                 }
