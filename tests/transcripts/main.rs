@@ -333,7 +333,9 @@ fn a_produce_that_the_disk_does_not_finish_times_out() {
 
 #[test]
 fn a_full_disk_refuses_a_change_and_takes_the_next_one() {
-    check("create t; metadata-full; create u; create v; delete t", expect![[r#"
+    check(
+        "create t; metadata-full; create u; create v; delete t",
+        expect![[r#"
         > create t
         append __cluster_metadata-0 at 0
         sync __cluster_metadata-0
@@ -355,5 +357,6 @@ fn a_full_disk_refuses_a_change_and_takes_the_next_one() {
         sync __cluster_metadata-0
         delete t-0
         reply 3: deleted, ok
-    "#]]);
+    "#]],
+    );
 }
