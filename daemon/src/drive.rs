@@ -69,6 +69,15 @@ pub struct Drive {
     mail: Vec<Done>,
 }
 
+/// Whether the stage took all that it was given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// It did.
+    Open,
+    /// It was full and has been stepped: there may be more.
+    Full,
+}
+
 struct Staged {
     conn: ConnId,
     slot: u64,
@@ -322,12 +331,18 @@ impl Drive {
         self.readable = readable;
     }
 
-    /// Takes whole frames out of a connection's buffer, as many as it may have under way.
+    /// Takes whole frames out of a connection's buffer, as many as it may have under way; a full stage is stepped in
+    /// between.
     fn take_frames(&mut self, id: ConnId) {
+        while self.stage_frames(id) == Stage::Full {}
+    }
+
+    fn stage_frames(&mut self, id: ConnId) -> Stage {
+        let queued_max = usize::try_from(self.shell.settings.queued_max_requests).unwrap_or(1).max(1);
         let max = self.shell.settings.socket_request_max_bytes;
         let (now, now_us) = (self.shell.now, self.shell.now_us);
-        let Some(inbound) = self.inbounds.get_mut(index_of(id)).and_then(Option::as_mut) else { return };
-        let Some(link) = self.shell.links.get(id) else { return };
+        let Some(inbound) = self.inbounds.get_mut(index_of(id)).and_then(Option::as_mut) else { return Stage::Open };
+        let Some(link) = self.shell.links.get(id) else { return Stage::Open };
         let (mut large, mut took) = (false, false);
         link.backlog = false;
         loop {
@@ -346,6 +361,9 @@ impl Drive {
                     large |= bytes.len() >= LARGE_FRAME_BYTES;
                     took = true;
                     self.stage.push(Staged { conn: id, slot, bytes });
+                    if self.stage.len() >= queued_max {
+                        break;
+                    }
                 }
                 Next::BadLength(length) => {
                     let hint = hint_for(inbound.rest());
@@ -363,13 +381,14 @@ impl Drive {
             }
         }
         self.shell.links.touch(id);
-        let queued_max = usize::try_from(self.shell.settings.queued_max_requests).unwrap_or(1).max(1);
-        if large || self.staged_bytes >= STAGED_BYTES_MAX || self.stage.len() >= queued_max {
+        let full = self.stage.len() >= queued_max;
+        if large || self.staged_bytes >= STAGED_BYTES_MAX || full {
             self.run_stage();
         } else if !took {
             // Nothing whole came: the buffer may still be empty and go back.
             self.consume(id);
         }
+        if full { Stage::Full } else { Stage::Open }
     }
 
     /// Steps what is staged.

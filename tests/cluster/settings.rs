@@ -1,9 +1,13 @@
 //! Settings, each by its effect.
 
 use crate::broker::{Broker, eventually};
-use crate::client::{Client, batch_at, keyed_batch};
+use crate::client::{Client, batch, batch_at, fetch, frame, keyed_batch, produce};
 use kq::api::describe_configs::{DescribeConfigs, DescribeConfigsRequest, DescribeConfigsResource};
+use kq::api::fetch::Fetch;
 use kq::api::metadata::{Metadata, MetadataRequest, MetadataRequestTopic};
+use kq::api::produce::Produce;
+use std::io::Write;
+use std::net::TcpStream;
 use std::path::Path;
 
 /// Starts a broker with settings and hands it and a connection to `look`.
@@ -214,7 +218,7 @@ fn socket_buffers_are_the_users_when_given() {
             }
             let before = broker.metric("kqd_bytes_out_total").unwrap();
             let mut deaf = broker.client();
-            deaf.send::<kq::api::fetch::Fetch>(6, &crate::client::fetch("t", 0, 0, 9_000_000, 0)).unwrap();
+            deaf.send::<Fetch>(6, &fetch("t", 0, 0, 9_000_000, 0)).unwrap();
             std::thread::sleep(std::time::Duration::from_millis(500));
             bytes = (broker.metric("kqd_bytes_out_total").unwrap() - before) as u64;
         });
@@ -223,4 +227,67 @@ fn socket_buffers_are_the_users_when_given() {
     let small = accepted(&["socket.send.buffer.bytes=20000"]);
     let tuned = accepted(&[]);
     assert!(small * 2 <= tuned, "{small} bytes with a small buffer, {tuned} with the kernel's");
+}
+
+/// Threads of the broker that carry this name.
+fn threads(broker: &Broker, name: &str) -> usize {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", broker.pid())).unwrap();
+    let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names.filter(|comm| comm.trim() == name).count()
+}
+
+#[test]
+fn threads_that_open_logs() {
+    for wanted in [1, 3] {
+        with(&[&format!("num.recovery.threads.per.data.dir={wanted}")], |broker, client, _| {
+            assert_eq!(client.create("t", 60, &[]), 0);
+            // They linger for a while when the work is done.
+            assert_eq!(threads(broker, "kqd-open-0"), wanted);
+        });
+    }
+}
+
+#[test]
+fn threads_that_wait_for_the_disk() {
+    with(&["num.io.threads=1", "message.max.bytes=2000000"], |broker, client, dir| {
+        assert_eq!(client.create("t", 6, &[]), 0);
+        let batch = batch(&[&"x".repeat(1_500_000)]);
+        for partition in 0..6 {
+            assert_eq!(client.produce("t", partition, -1, &batch).0, 0);
+            // What is synced may leave the page cache: the next reads are cold, and six of them come at once.
+            let segment = dir.join(format!("data/t-{partition}/00000000000000000000.log"));
+            let segment = std::fs::File::open(segment).unwrap();
+            rustix::fs::fadvise(&segment, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+        }
+        let mut readers: Vec<Client> = (0..6).map(|_| broker.client()).collect();
+        for (partition, reader) in (0..).zip(&mut readers) {
+            reader.send::<Fetch>(6, &fetch("t", partition, 0, 1_600_000, 0)).unwrap();
+        }
+        readers.iter_mut().for_each(|reader| assert!(reader.receive().unwrap().len() > 1_500_000));
+        assert!(broker.metric("kqd_cold_reads_total").unwrap() > 1.0, "the reads were not cold");
+        assert_eq!(threads(broker, "kqd-read"), 1);
+    });
+}
+
+#[test]
+fn requests_that_are_taken_at_a_time() {
+    // Frames that come together are appended together, but no more of them than may be queued.
+    const FRAMES: i32 = 40;
+    let writes = |settings: &[&str]| {
+        let mut writes = 0.0;
+        with(settings, |broker, client, _| {
+            assert_eq!(client.create("t", 1, &[]), 0);
+            let batch = batch(&["v"]);
+            let frames = (1..=FRAMES).flat_map(|id| frame::<Produce>(7, &produce("t", 0, -1, &batch), id));
+            let before = broker.metric("kqd_append_writes_total").unwrap();
+            let mut stream = TcpStream::connect(broker.address).unwrap();
+            stream.write_all(&frames.collect::<Vec<u8>>()).unwrap();
+            let mut client = Client::new(stream);
+            (0..FRAMES).for_each(|_| assert!(!client.receive().unwrap().is_empty()));
+            writes = broker.metric("kqd_append_writes_total").unwrap() - before;
+        });
+        writes
+    };
+    assert_eq!(writes(&["queued.max.requests=1"]), f64::from(FRAMES));
+    assert!(writes(&[]) < f64::from(FRAMES));
 }
