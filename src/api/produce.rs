@@ -230,7 +230,6 @@ fn append<'a>(
     records: Option<Records<'a>>,
     out: &mut Vec<Effect<'a>>,
 ) -> Result<Outcome, Refused> {
-    let node_isr = 1; // this node alone
     let hosted = broker.hosted_mut(log).ok_or(ErrorCode::UnknownTopicOrPartition)?;
     let settings = hosted.settings.clone();
     let generation = hosted.generation;
@@ -238,9 +237,7 @@ fn append<'a>(
         hosted.refused_while_opening(bytes);
     }
     let leader = hosted.leader_mut()?;
-    if acks == -1 && node_isr < 1.min(settings.min_insync_replicas) {
-        return Err(ErrorCode::NotEnoughReplicas.into());
-    }
+    // As in Kafka, min.insync.replicas asks for no more copies than a partition has: here, the one that is in sync.
     let Some(Records::Bytes(bytes)) = records else {
         return Err(Refused::new(ErrorCode::InvalidRecord, "no record batch for this partition"));
     };
