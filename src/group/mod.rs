@@ -1,0 +1,3 @@
+//! Groups: who reads which partition, and how far they got.
+
+pub mod consumer;
