@@ -67,7 +67,7 @@ pub struct Member {
     pub id: String,
     /// Its name across restarts, if it has one (KIP-345).
     pub instance_id: Option<String>,
-    /// Where it stands.
+    /// The rack it runs in, for those who look.
     pub rack_id: Option<String>,
     /// The client's name for itself.
     pub client_id: String,
@@ -142,14 +142,6 @@ impl Member {
     /// The assignors it can work with; empty for a member of the consumer protocol.
     pub fn protocols(&self) -> impl Iterator<Item = &str> {
         self.classic.iter().flat_map(|classic| classic.protocols.iter().map(|(name, _)| name.as_str()))
-    }
-
-    /// The same, but for what is written as the member's current assignment.
-    pub(super) fn with_assignment_of(mut self, other: &Member) -> Member {
-        (self.epoch, self.previous_epoch, self.state) = (other.epoch, other.previous_epoch, other.state);
-        self.assigned = other.assigned.clone();
-        self.revoking = other.revoking.clone();
-        self
     }
 }
 
