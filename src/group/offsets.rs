@@ -1,0 +1,1 @@
+//! Committed offsets: by group, topic and partition.
