@@ -4,8 +4,8 @@
 //! them until it says that it no longer owns them, or is out of the group; so no partition has two owners.
 
 use super::member::{Held, Member, MemberState, Partitions, holds};
-use super::settings::Refused;
 use crate::error::ErrorCode;
+use crate::group::Refusal;
 use crate::types::{Epoch, Partition, TopicId};
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ pub(super) struct Reconcile<'a> {
 
 impl Reconcile<'_> {
     /// The member's next state; the same one when it cannot move yet.
-    pub fn next(&self, member: &Member) -> Result<Member, Refused> {
+    pub fn next(&self, member: &Member) -> Result<Member, Refusal> {
         Ok(match member.state {
             MemberState::Stable if member.epoch != self.target_epoch => self.towards_target(member),
             MemberState::Stable => self.within_epoch(member),
@@ -37,7 +37,7 @@ impl Reconcile<'_> {
             MemberState::Unknown => {
                 let text = "The consumer group member is in a unknown state. The member must abandon all its \
                             partitions and rejoin.";
-                return Err(Refused::new(ErrorCode::FencedMemberEpoch, text));
+                return Err(Refusal::new(ErrorCode::FencedMemberEpoch, text));
             }
         })
     }

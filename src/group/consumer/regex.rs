@@ -3,9 +3,8 @@
 //! The engine is the `regex` crate: like RE2 it takes linear time, and its programs are bounded here. Of RE2's syntax it
 //! lacks `\C` and `\Q…\E`; the latter is rewritten. Inside brackets `&&`, `--`, `~~` and `[` mean set operations to it.
 
-use super::settings::Refused;
-use super::topics::Topics;
 use crate::error::ErrorCode;
+use crate::group::{Refusal, Topics};
 use regex::{Regex, RegexBuilder};
 use std::collections::BTreeSet;
 
@@ -22,10 +21,10 @@ const NESTING_MAX: u32 = 64;
 ///
 /// # Errors
 /// `INVALID_REGULAR_EXPRESSION` for what cannot be read, or is too large.
-pub fn compile(pattern: &str) -> Result<Regex, Refused> {
+pub fn compile(pattern: &str) -> Result<Regex, Refusal> {
     let refuse = |why: &str| {
         let text = format!("SubscribedTopicRegex `{}` is not a valid regular expression: {why}.", shortened(pattern));
-        Refused::new(ErrorCode::InvalidRegularExpression, text)
+        Refusal::new(ErrorCode::InvalidRegularExpression, text)
     };
     if pattern.len() > REGEX_BYTES_MAX {
         return Err(refuse(&format!("it is longer than {REGEX_BYTES_MAX} bytes")));
@@ -41,18 +40,13 @@ pub fn compile(pattern: &str) -> Result<Regex, Refused> {
     let pattern = unquoted(pattern);
     // Alone first: `)|(` must not become valid by what is put around it.
     build(&pattern)?;
-    build(&format!("^(?:{pattern}\n)$").replace("\n)$", ")$"))
+    // With (?x) a comment at the end would take the bracket in; there a new line counts for nothing else.
+    build(&format!("^(?:{pattern})$")).or_else(|_| build(&format!("^(?:{pattern}\n)$")))
 }
 
 /// The topics that match, by name.
 pub fn resolve(regex: &Regex, topics: &dyn Topics) -> BTreeSet<String> {
-    let mut matched = BTreeSet::new();
-    topics.each_name(&mut |name| {
-        if regex.is_match(name) {
-            matched.insert(name.to_owned());
-        }
-    });
-    matched
+    topics.names().filter(|name| regex.is_match(name)).map(str::to_owned).collect()
 }
 
 fn shortened(pattern: &str) -> String {
@@ -107,7 +101,7 @@ fn unquoted(pattern: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::group::consumer::topics::TopicTable;
+    use crate::group::consumer::tests::TopicTable;
     use crate::types::Uuid;
 
     fn matches(pattern: &str) -> String {
@@ -117,7 +111,7 @@ mod tests {
         }
         match compile(pattern) {
             Ok(regex) => resolve(&regex, &topics).into_iter().collect::<Vec<_>>().join(" "),
-            Err(refused) => refused.to_string(),
+            Err(refused) => format!("{}: {}", refused.code.name(), refused.message.unwrap_or_default()),
         }
     }
 

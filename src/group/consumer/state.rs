@@ -3,7 +3,8 @@
 
 use super::member::{Member, Partitions, each_held};
 use super::record::{Record, Resolved};
-use super::topics::{Topics, metadata_hash};
+use super::topics::metadata_hash;
+use crate::group::Topics;
 use crate::types::{Epoch, Millis, Partition, TopicId};
 use std::collections::{BTreeMap, BTreeSet};
 

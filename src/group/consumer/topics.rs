@@ -1,60 +1,6 @@
-//! What a group sees of the topics: names, ids, partition counts; and a checksum that tells when they changed.
+//! A checksum of a group's topics that tells when they changed.
 
-use crate::types::TopicId;
-use std::collections::BTreeMap;
-
-/// The topics as the group's coordinator knows them now.
-pub trait Topics {
-    /// A number that grows whenever a topic is made, changed or deleted.
-    fn version(&self) -> i64;
-    /// A topic's id and its number of partitions.
-    fn by_name(&self, name: &str) -> Option<(TopicId, i32)>;
-    /// A topic's name and its number of partitions.
-    fn by_id(&self, id: TopicId) -> Option<(&str, i32)>;
-    /// Calls `each` with the name of every topic that patterns may match.
-    fn each_name(&self, each: &mut dyn FnMut(&str));
-}
-
-/// Topics in memory: enough for tests, and for whoever has no other picture of them.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct TopicTable {
-    version: i64,
-    by_name: BTreeMap<String, (TopicId, i32)>,
-    by_id: BTreeMap<TopicId, String>,
-}
-
-impl TopicTable {
-    /// Makes a topic, or gives it another number of partitions.
-    pub fn put(&mut self, name: &str, id: TopicId, partitions: i32) {
-        self.remove(name);
-        self.by_name.insert(name.to_owned(), (id, partitions));
-        self.by_id.insert(id, name.to_owned());
-    }
-
-    /// Deletes a topic.
-    pub fn remove(&mut self, name: &str) {
-        self.version += 1;
-        if let Some((id, _)) = self.by_name.remove(name) {
-            self.by_id.remove(&id);
-        }
-    }
-}
-
-impl Topics for TopicTable {
-    fn version(&self) -> i64 {
-        self.version
-    }
-    fn by_name(&self, name: &str) -> Option<(TopicId, i32)> {
-        self.by_name.get(name).copied()
-    }
-    fn by_id(&self, id: TopicId) -> Option<(&str, i32)> {
-        let name = self.by_id.get(&id)?;
-        Some((name, self.by_name.get(name)?.1))
-    }
-    fn each_name(&self, each: &mut dyn FnMut(&str)) {
-        self.by_name.keys().for_each(|name| each(name));
-    }
-}
+use crate::group::Topics;
 
 /// A checksum of the topics among `names` that exist: it differs when one of them is made, deleted or gets partitions.
 ///
@@ -64,7 +10,7 @@ pub fn metadata_hash<'n>(names: impl Iterator<Item = &'n str>, topics: &dyn Topi
     let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc64Nvme);
     let mut any = false;
     for name in names {
-        if let Some((id, partitions)) = topics.by_name(name) {
+        if let (Some(id), Some(partitions)) = (topics.id_of(name), topics.partitions_of(name)) {
             any = true;
             digest.update(&id.0);
             digest.update(&partitions.to_be_bytes());
@@ -78,6 +24,7 @@ pub fn metadata_hash<'n>(names: impl Iterator<Item = &'n str>, topics: &dyn Topi
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::group::consumer::tests::TopicTable;
     use crate::types::Uuid;
 
     #[test]

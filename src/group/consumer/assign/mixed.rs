@@ -30,7 +30,8 @@ pub(super) fn assign(members: &[Subscriber<'_>], counts: &BTreeMap<TopicId, i32>
 
     // Topics with much to share among few come first: they leave the least choice.
     let mut order: Vec<(TopicId, &Vec<usize>)> = subscribers.iter().map(|(topic, of)| (*topic, of)).collect();
-    let load = |topic: &TopicId, of: &[usize]| i64::from(counts.get(topic).copied().unwrap_or(0)) * 1000 / of.len() as i64;
+    let load =
+        |topic: &TopicId, of: &[usize]| i64::from(counts.get(topic).copied().unwrap_or(0)) * 1000 / of.len() as i64;
     order.sort_by_key(|(topic, of)| (Reverse(load(topic, of)), of.len(), *topic));
 
     for (topic, of) in &order {

@@ -54,7 +54,10 @@ fn size(partitions: &Partitions) -> usize {
 /// How many partitions of `target` the member does not have yet.
 fn moves(group: &Group, targets: &[Partitions]) -> usize {
     let new = |(had, target): (&Partitions, &Partitions)| -> usize {
-        target.iter().map(|(topic, of)| of.iter().filter(|p| !had.get(topic).is_some_and(|h| h.contains(p))).count()).sum()
+        target
+            .iter()
+            .map(|(topic, of)| of.iter().filter(|p| !had.get(topic).is_some_and(|h| h.contains(p))).count())
+            .sum()
     };
     group.members.iter().map(|(_, had)| had).zip(targets).map(new).sum()
 }
