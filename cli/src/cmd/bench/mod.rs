@@ -1,5 +1,6 @@
 //! `kq bench`: how fast a cluster takes and gives records, and how soon.
 
+mod compare;
 mod consume;
 mod e2e;
 mod engine;
@@ -29,6 +30,7 @@ pub enum Verb {
     Produce(Box<produce::Args>),
     Consume(Box<consume::Args>),
     E2e(Box<e2e::Args>),
+    Compare(Box<compare::Args>),
 }
 
 impl Verb {
@@ -38,6 +40,7 @@ impl Verb {
             Verb::Produce(args) => perform("bench.produce", args.common.settings(), |ui| produce::run(ui, ctx, &args)),
             Verb::Consume(args) => perform("bench.consume", args.common.settings(), |ui| consume::run(ui, ctx, &args)),
             Verb::E2e(args) => perform("bench.e2e", args.common.settings(), |ui| e2e::run(ui, ctx, &args)),
+            Verb::Compare(args) => perform("bench.compare", args.output.settings(), |ui| compare::run(ui, &args)),
         }
     }
 }
