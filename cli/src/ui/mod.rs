@@ -11,6 +11,9 @@ mod text;
 pub use column::{Column, Section, section};
 pub use progress::Progress;
 
+#[cfg(test)]
+pub use text::table as text_table;
+
 use crate::failure::Failure;
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};

@@ -6,10 +6,12 @@ mod child;
 mod congestion;
 mod disk;
 mod jars;
+mod limits;
 mod load;
 mod report;
 mod rows;
 mod serving;
+mod svg;
 mod target;
 mod work;
 
@@ -180,7 +182,7 @@ pub fn run(ui: &mut Ui, args: &Args) -> Result<(), Failure> {
 }
 
 fn write(args: &Args, outcomes: &[Outcome]) -> Result<(), Failure> {
-    let files = [(&args.markdown, report::markdown(outcomes))];
+    let files = [(&args.markdown, report::markdown(outcomes)), (&args.svg, svg::draw(outcomes))];
     for (path, text) in files {
         let Some(path) = path else { continue };
         let failed = |error| Failure::new("OUTPUT", format!("cannot write {}", path.display())).because(error);
@@ -222,7 +224,14 @@ fn outcome(ui: &Ui, bench: &Bench<'_>, row: &'static Row) -> (Outcome, Option<Fa
             }
         }
     }
-    (Outcome { row, findings: findings(&kqd, &kafka, row.targets), limit: None, notes }, failed)
+    let mut limit = None;
+    if let Some((bound, measure)) = row.bound.filter(|_| failed.is_none()) {
+        match limits::measure(bench, bound, measure) {
+            Ok(found) => limit = Some(found),
+            Err(failure) => failed = Some(failure),
+        }
+    }
+    (Outcome { row, findings: findings(&kqd, &kafka, row.targets), limit, notes }, failed)
 }
 
 fn told(row: &Row, round: u32, kind: Kind, sample: &Sample) -> String {

@@ -55,10 +55,28 @@ pub enum Work {
 /// The limit of the machine that a row is held against.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Bound {
-    /// One thread sends requests of so many bytes over loopback, another writes them to a file.
+    /// One thread answers small requests and does nothing else.
+    Echo {
+        /// Bytes of a request.
+        request_bytes: u32,
+        /// Bytes of an answer.
+        answer_bytes: u32,
+        /// Connections.
+        connections: u16,
+        /// Requests ahead of their answers, on each connection.
+        in_flight: u16,
+    },
+    /// One thread sends so many bytes at a time over loopback, another writes them to a file.
     Copy(u32),
-    /// One thread appends so many bytes and syncs them, so many requests at a time.
-    Sync(u32, u32),
+    /// One thread appends what waits, then syncs it.
+    Sync {
+        /// Bytes of a request.
+        bytes: u32,
+        /// Requests that wait.
+        at_once: u32,
+        /// Files that they go to in turns.
+        files: u32,
+    },
     /// One thread sends so many bytes of a cached file over loopback when asked.
     Send(u32),
 }
@@ -75,8 +93,8 @@ pub struct Row {
     pub targets: &'static [(Measure, Goal)],
     /// Most runs of Kafka: fewer where one takes minutes, none where only a time of our own counts.
     pub kafka_rounds_max: u32,
-    /// What this machine could do at most.
-    pub bound: Option<Bound>,
+    /// What this machine could do at most, and in which quantity.
+    pub bound: Option<(Bound, Measure)>,
 }
 
 const TINY: Produce =
@@ -109,7 +127,10 @@ const fn row(name: &'static str, about: &'static str, work: Work, targets: &'sta
 /// All rows, in the order in which they are run.
 pub const ROWS: &[Row] = &[
     Row {
-        bound: Some(Bound::Copy(TINY_BYTES)),
+        bound: Some((
+            Bound::Echo { request_bytes: TINY_BYTES, answer_bytes: 60, connections: 64, in_flight: 2 },
+            RequestsPerSec,
+        )),
         ..row(
             "tiny",
             "1 record of 100 B a request, 64 connections × 2 in flight, page cache",
@@ -118,7 +139,7 @@ pub const ROWS: &[Row] = &[
         )
     },
     Row {
-        bound: Some(Bound::Sync(TINY_BYTES, 128)),
+        bound: Some((Bound::Sync { bytes: TINY_BYTES, at_once: 128, files: 1 }, RequestsPerSec)),
         ..row(
             "tiny-synced",
             "1 record of 100 B a request, 64 connections × 2 in flight, synced",
@@ -127,7 +148,7 @@ pub const ROWS: &[Row] = &[
         )
     },
     Row {
-        bound: Some(Bound::Copy(BATCH_BYTES)),
+        bound: Some((Bound::Copy(BATCH_BYTES), MbPerSec)),
         ..row(
             "16k-1",
             "16 KB batches, 1 connection × 5 in flight, page cache",
@@ -136,7 +157,7 @@ pub const ROWS: &[Row] = &[
         )
     },
     Row {
-        bound: Some(Bound::Copy(BATCH_BYTES)),
+        bound: Some((Bound::Copy(BATCH_BYTES), MbPerSec)),
         ..row(
             "16k-16",
             "16 KB batches, 16 connections × 5 in flight, page cache",
@@ -145,7 +166,7 @@ pub const ROWS: &[Row] = &[
         )
     },
     Row {
-        bound: Some(Bound::Sync(BATCH_BYTES, 80)),
+        bound: Some((Bound::Sync { bytes: BATCH_BYTES, at_once: 80, files: 1 }, MbPerSec)),
         ..row(
             "16k-16-synced",
             "16 KB batches, 16 connections × 5 in flight, synced",
@@ -154,7 +175,7 @@ pub const ROWS: &[Row] = &[
         )
     },
     Row {
-        bound: Some(Bound::Copy(1 << 20)),
+        bound: Some((Bound::Copy(1 << 20), MbPerSec)),
         ..row(
             "1m-4",
             "1 MB batches, 4 connections × 5 in flight, page cache",
@@ -163,7 +184,7 @@ pub const ROWS: &[Row] = &[
         )
     },
     Row {
-        bound: Some(Bound::Send(64 << 10)),
+        bound: Some((Bound::Send(64 << 10), MbPerSec)),
         ..row(
             "fetch-64k",
             "fetch from cache, 64 KB at a time, 1 connection",
@@ -172,7 +193,7 @@ pub const ROWS: &[Row] = &[
         )
     },
     Row {
-        bound: Some(Bound::Send(1 << 20)),
+        bound: Some((Bound::Send(1 << 20), MbPerSec)),
         ..row(
             "fetch-1m",
             "fetch from cache, 1 MB at a time, 1 connection",
@@ -181,7 +202,7 @@ pub const ROWS: &[Row] = &[
         )
     },
     Row {
-        bound: Some(Bound::Sync(1100, 1)),
+        bound: Some((Bound::Sync { bytes: 1100, at_once: 1, files: 1 }, SyncedP50)),
         ..row(
             "open-loop",
             "2,000 requests/s of 1 KB over 16 connections, page cache and synced",
@@ -206,7 +227,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         kafka_rounds_max: 0,
-        bound: Some(Bound::Sync(TINY_BYTES, 128)),
+        bound: Some((Bound::Sync { bytes: TINY_BYTES, at_once: 128, files: VERY_MANY }, P50)),
         ..row(
             "partitions-5000",
             "5,000 partitions written round-robin, synced, 64 connections × 2 in flight",
