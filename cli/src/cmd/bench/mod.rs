@@ -2,6 +2,7 @@
 
 mod compare;
 mod consume;
+mod curves;
 mod e2e;
 mod engine;
 mod figures;
@@ -31,6 +32,7 @@ pub enum Verb {
     Consume(Box<consume::Args>),
     E2e(Box<e2e::Args>),
     Compare(Box<compare::Args>),
+    Curves(Box<curves::Args>),
 }
 
 impl Verb {
@@ -41,6 +43,7 @@ impl Verb {
             Verb::Consume(args) => perform("bench.consume", args.common.settings(), |ui| consume::run(ui, ctx, &args)),
             Verb::E2e(args) => perform("bench.e2e", args.common.settings(), |ui| e2e::run(ui, ctx, &args)),
             Verb::Compare(args) => perform("bench.compare", args.output.settings(), |ui| compare::run(ui, &args)),
+            Verb::Curves(args) => perform("bench.curves", args.output.settings(), |ui| curves::run(ui, &args)),
         }
     }
 }

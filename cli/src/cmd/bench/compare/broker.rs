@@ -122,7 +122,8 @@ impl Site {
         Ok(site)
     }
 
-    fn data(&self) -> PathBuf {
+    /// Its log directory.
+    pub fn data(&self) -> PathBuf {
         self.dir.join("data")
     }
 

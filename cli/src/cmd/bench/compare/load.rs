@@ -46,6 +46,7 @@ fn produce_words(plan: &Produce, length: Length) -> Vec<String> {
     ] {
         words.extend(value.into_iter().flat_map(|value| [flag.to_string(), value.to_string()]));
     }
+    words.extend(plan.idempotent.then(|| "--idempotent".to_string()));
     words.extend(length_words(length));
     words
 }
@@ -234,13 +235,14 @@ mod tests {
             in_flight: 3,
             partitions: 1,
             rate: Some(2_000),
+            idempotent: true,
         };
         assert_eq!(
             produce_words(&plan, Length::Time(1.5)).join(" "),
             "bench produce --acks all --record-size 100 --records-per-batch 2 --connections 64 --in-flight 3 \
-             --throughput 4000 --duration 1500ms"
+             --throughput 4000 --idempotent --duration 1500ms"
         );
-        let words = produce_words(&Produce { rate: None, ..plan }, Length::Records(7));
+        let words = produce_words(&Produce { rate: None, idempotent: false, ..plan }, Length::Records(7));
         assert!(words.ends_with(&["--in-flight".into(), "3".into(), "--num-records".into(), "7".into()]));
     }
 

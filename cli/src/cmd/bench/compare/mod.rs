@@ -1,18 +1,18 @@
 //! `kq bench compare`: this broker and Apache Kafka, one after the other on the same machine and disk, under the same
 //! loads with the same promise, in turns; medians, ratios, and what was to be reached.
 
-mod broker;
-mod child;
-mod congestion;
-mod disk;
+pub mod broker;
+pub mod child;
+pub mod congestion;
+pub mod disk;
 mod jars;
 mod limits;
-mod load;
+pub mod load;
 mod report;
-mod rows;
-mod serving;
+pub mod rows;
+pub mod serving;
 mod svg;
-mod target;
+pub mod target;
 mod work;
 
 use super::stop_flag;
@@ -23,7 +23,7 @@ use broker::Kind;
 use jars::Jars;
 use report::Outcome;
 use rows::{ROWS, Row};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use target::{Sample, findings};
@@ -44,24 +44,11 @@ pub struct Args {
     /// Runs of each row on each broker
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
-    /// Seconds of one run: beyond four, the disk's own pace shows
-    #[arg(long, value_name = "S", default_value_t = 3.0, value_parser = positive)]
-    seconds: f64,
-    /// Seconds of load before a run that do not count
-    #[arg(long, value_name = "S", default_value_t = 2.0, value_parser = not_negative)]
-    warm_seconds: f64,
-    /// Bytes written and deleted before a run, so that no page of the cache is new
-    #[arg(long, value_name = "BYTES", default_value_t = 4 << 30)]
-    warm_bytes: u64,
-    /// Where the brokers keep their data, on the disk to measure [default: the system's temporary directory]
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    site: SiteArgs,
     /// Where Apache Kafka's jars are [env: KAFKA_JARS] [default: where tests/run keeps them]
     #[arg(long, value_name = "DIR")]
     kafka_jars: Option<PathBuf>,
-    /// Another kqd to measure [default: the one in this program]
-    #[arg(long, value_name = "FILE")]
-    kqd: Option<PathBuf>,
     /// Draw the comparison into this file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
@@ -70,6 +57,26 @@ pub struct Args {
     markdown: Option<PathBuf>,
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// How brokers are run on this machine.
+#[derive(clap::Args, Debug)]
+pub struct SiteArgs {
+    /// Seconds of one run: beyond four, the disk's own pace shows
+    #[arg(long, value_name = "S", default_value_t = 3.0, value_parser = positive)]
+    pub seconds: f64,
+    /// Seconds of load before a run of Kafka that do not count, as a JVM compiles while it runs; kqd gets one at most
+    #[arg(long, value_name = "S", default_value_t = 8.0, value_parser = not_negative)]
+    pub warm_seconds: f64,
+    /// Bytes written and deleted before a run, so that no page of the cache is new
+    #[arg(long, value_name = "BYTES", default_value_t = 4 << 30)]
+    pub warm_bytes: u64,
+    /// Where the brokers keep their data, on the disk to measure [default: the system's temporary directory]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Another kqd to measure [default: the one in this program]
+    #[arg(long, value_name = "FILE")]
+    pub kqd: Option<PathBuf>,
 }
 
 fn not_negative(text: &str) -> Result<f64, String> {
@@ -83,20 +90,22 @@ fn positive(text: &str) -> Result<f64, String> {
 
 /// What all runs share. Its files go when it goes.
 pub struct Bench<'a> {
-    args: &'a Args,
+    kafka_jars: Option<&'a Path>,
     /// Below it are all files.
-    work: PathBuf,
+    pub work: PathBuf,
     /// This program.
     program: PathBuf,
     /// Another kqd.
     kqd: Option<PathBuf>,
-    jars: Option<Jars>,
-    stop: Arc<AtomicBool>,
+    /// Set by Ctrl-C.
+    pub stop: Arc<AtomicBool>,
     /// The system has cubic.
     cubic: bool,
-    seconds: f64,
+    /// As in [`SiteArgs`].
+    pub seconds: f64,
     warm_seconds: f64,
-    warm_bytes: u64,
+    /// As in [`SiteArgs`].
+    pub warm_bytes: u64,
 }
 
 impl Drop for Bench<'_> {
@@ -105,17 +114,20 @@ impl Drop for Bench<'_> {
     }
 }
 
-impl Bench<'_> {
-    fn new(args: &Args) -> Result<Bench<'_>, Failure> {
+impl<'a> Bench<'a> {
+    /// Prepares a place for brokers. Kafka is looked for only when it is started.
+    ///
+    /// # Errors
+    /// When there is no such place.
+    pub fn new(args: &SiteArgs, kafka_jars: Option<&'a Path>) -> Result<Bench<'a>, Failure> {
         let failed = |error| Failure::new("PROGRAM", "cannot tell where this program is").because(error);
         let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
         let base = args.data_dir.as_ref().map_or_else(std::env::temp_dir, absolute);
-        let mut bench = Bench {
-            args,
+        let bench = Bench {
+            kafka_jars,
             work: base.join(format!("kq-compare-{}", std::process::id())),
             program: std::env::current_exe().map_err(failed)?,
             kqd: args.kqd.as_ref().map(absolute),
-            jars: None,
             stop: stop_flag()?,
             cubic: congestion::is_available(),
             seconds: args.seconds,
@@ -123,15 +135,12 @@ impl Bench<'_> {
             warm_bytes: args.warm_bytes,
         };
         disk::fresh(&bench.work)?;
-        if args.only != Some(Kind::Kqd) {
-            bench.jars = Some(bench.find_jars()?);
-        }
         Ok(bench)
     }
 
-    fn find_jars(&self) -> Result<Jars, Failure> {
-        let env = std::env::var_os("KAFKA_JARS").filter(|value| !value.is_empty()).map(PathBuf::from);
-        Jars::find(self.args.kafka_jars.as_ref().or(env.as_ref()).map(PathBuf::as_path), &self.work)
+    /// Seconds of load that do not count.
+    fn warm_seconds(&self, kind: Kind) -> f64 {
+        if kind == Kind::Kqd { self.warm_seconds.min(1.0) } else { self.warm_seconds }
     }
 
     /// Apache Kafka.
@@ -139,7 +148,8 @@ impl Bench<'_> {
     /// # Errors
     /// When its jars are not there.
     fn jars(&self) -> Result<Jars, Failure> {
-        self.jars.clone().map_or_else(|| self.find_jars(), Ok)
+        let env = std::env::var_os("KAFKA_JARS").filter(|value| !value.is_empty()).map(PathBuf::from);
+        Jars::find(self.kafka_jars.or(env.as_deref()), &self.work)
     }
 }
 
@@ -147,7 +157,10 @@ pub fn run(ui: &mut Ui, args: &Args) -> Result<(), Failure> {
     if ui.wants_schema() {
         return ui.text(report::SCHEMA);
     }
-    let bench = Bench::new(args)?;
+    let bench = Bench::new(&args.site, args.kafka_jars.as_deref())?;
+    if args.only != Some(Kind::Kqd) {
+        bench.jars()?;
+    }
     let (_preference, cubic) = congestion::prefer();
     let notes = vec![cubic];
     ui.detail(&notes[0]);
@@ -155,7 +168,7 @@ pub fn run(ui: &mut Ui, args: &Args) -> Result<(), Failure> {
     let mut outcomes: Vec<Outcome> = Vec::new();
     let mut failures: Vec<Failure> = Vec::new();
     for row in ROWS.iter().filter(wanted) {
-        let (outcome, failed) = outcome(ui, &bench, row);
+        let (outcome, failed) = outcome(ui, &bench, args, row);
         let interrupted = failed.as_ref().is_some_and(|failure| failure.kind == FailureKind::Interrupted);
         outcomes.push(outcome);
         failures.extend(failed);
@@ -166,7 +179,7 @@ pub fn run(ui: &mut Ui, args: &Args) -> Result<(), Failure> {
     write(args, &outcomes)?;
     match ui.format() {
         Format::Json | Format::Yaml => {
-            ui.document(report::document(&outcomes, args.seconds, args.rounds, &notes))?;
+            ui.document(report::document(&outcomes, args.site.seconds, args.rounds, &notes))?;
         }
         format => {
             let all = matches!(format, Format::Wide | Format::Tsv);
@@ -192,14 +205,14 @@ fn write(args: &Args, outcomes: &[Outcome]) -> Result<(), Failure> {
 }
 
 /// All runs of one row, the brokers in turns. A failure ends the row, and what was measured before is kept.
-fn outcome(ui: &Ui, bench: &Bench<'_>, row: &'static Row) -> (Outcome, Option<Failure>) {
+fn outcome(ui: &Ui, bench: &Bench<'_>, args: &Args, row: &'static Row) -> (Outcome, Option<Failure>) {
     let (mut kqd, mut kafka): (Vec<Sample>, Vec<Sample>) = (Vec::new(), Vec::new());
     let mut notes: Vec<String> = Vec::new();
     let mut failed = None;
     let mut kept = Kept::new();
-    let kinds = [Kind::Kqd, Kind::Kafka].into_iter().filter(|kind| bench.args.only.is_none_or(|only| only == *kind));
+    let kinds = [Kind::Kqd, Kind::Kafka].into_iter().filter(|kind| args.only.is_none_or(|only| only == *kind));
     let kinds: Vec<Kind> = kinds.collect();
-    'rounds: for round in 0..bench.args.rounds {
+    'rounds: for round in 0..args.rounds {
         for &kind in &kinds {
             if kind == Kind::Kafka && round >= row.kafka_rounds_max {
                 continue;

@@ -27,6 +27,8 @@ pub struct Produce {
     pub partitions: u32,
     /// Requests a second, all connections together (open loop); as many as will go without.
     pub rate: Option<u32>,
+    /// As an idempotent producer on each connection.
+    pub idempotent: bool,
 }
 
 /// What a row does in each run.
@@ -97,10 +99,24 @@ pub struct Row {
     pub bound: Option<(Bound, Measure)>,
 }
 
-const TINY: Produce =
-    Produce { record_bytes: 100, records_per_batch: 1, connections: 64, in_flight: 2, partitions: 1, rate: None };
-const ONE: Produce =
-    Produce { record_bytes: 1024, records_per_batch: 16, connections: 1, in_flight: 5, partitions: 1, rate: None };
+const TINY: Produce = Produce {
+    record_bytes: 100,
+    records_per_batch: 1,
+    connections: 64,
+    in_flight: 2,
+    partitions: 1,
+    rate: None,
+    idempotent: false,
+};
+const ONE: Produce = Produce {
+    record_bytes: 1024,
+    records_per_batch: 16,
+    connections: 1,
+    in_flight: 5,
+    partitions: 1,
+    rate: None,
+    idempotent: false,
+};
 const SIXTEEN: Produce = Produce { connections: 16, ..ONE };
 const LARGE: Produce = Produce { records_per_batch: 1000, connections: 4, ..ONE };
 const PACED: Produce = Produce {
@@ -108,6 +124,7 @@ const PACED: Produce = Produce {
     connections: 16,
     in_flight: 64,
     rate: Some(2_000),
+    idempotent: false,
     record_bytes: 1024,
     partitions: 1,
 };

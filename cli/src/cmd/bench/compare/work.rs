@@ -35,8 +35,15 @@ const LISTINGS: usize = 9;
 pub type Kept = BTreeMap<(&'static str, Kind), Site>;
 
 /// What fills topics before something else is measured.
-const FILL: Produce =
-    Produce { record_bytes: 1024, records_per_batch: 16, connections: 1, in_flight: 5, partitions: 1, rate: None };
+const FILL: Produce = Produce {
+    record_bytes: 1024,
+    records_per_batch: 16,
+    connections: 1,
+    in_flight: 5,
+    partitions: 1,
+    rate: None,
+    idempotent: false,
+};
 
 /// Runs the row once. `None` when the broker cannot do what the row asks for.
 ///
@@ -81,10 +88,11 @@ fn with_broker(
     let broker = site.start(bench, PROBE, 0)?;
     let mut kafka = client(broker.address)?;
     make_topic(&mut kafka, TOPIC, partitions)?;
-    if bench.warm_seconds > 0.0 {
+    let warm_seconds = bench.warm_seconds(kind);
+    if warm_seconds > 0.0 {
         make_topic(&mut kafka, WARM, 1)?;
         let unpaced = Produce { rate: None, ..*plan };
-        produce(bench, &broker, WARM, &unpaced, Length::Time(bench.warm_seconds))?;
+        produce(bench, &broker, WARM, &unpaced, Length::Time(warm_seconds))?;
     }
     drop(kafka);
     settle(&bench.work);
@@ -104,8 +112,9 @@ fn fetched(bench: &Bench<'_>, kind: Kind, bytes: u32) -> Result<Sample, Failure>
     with_broker(bench, kind, Promise::PageCache, 1, &FILL, |broker| {
         produce(bench, broker, TOPIC, &FILL, Length::Records(CACHED_RECORDS))?;
         settle(&bench.work);
-        if bench.warm_seconds > 0.0 {
-            consume(bench, broker, TOPIC, bytes, bench.warm_seconds)?;
+        let warm_seconds = bench.warm_seconds(kind);
+        if warm_seconds > 0.0 {
+            consume(bench, broker, TOPIC, bytes, warm_seconds)?;
         }
         consume(bench, broker, TOPIC, bytes, bench.seconds)
     })
