@@ -11,6 +11,7 @@ use super::target::Measure::*;
 use super::target::{Measure, Sample};
 use crate::failure::Failure;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::process::Command;
 use std::time::Duration;
 
@@ -175,14 +176,16 @@ fn kept<'a>(
     kept: &'a mut Kept,
     stop: impl FnOnce(Broker) -> Result<(), Failure>,
 ) -> Result<&'a Site, Failure> {
-    if !kept.contains_key(&(row.name, kind)) {
-        let site = Site::new(bench, kind, Promise::PageCache, row.name)?;
-        let broker = site.start(bench, PROBE, 0)?;
-        fill(bench, &broker, partitions)?;
-        stop(broker)?;
-        kept.insert((row.name, kind), site);
+    match kept.entry((row.name, kind)) {
+        Entry::Occupied(there) => Ok(there.into_mut()),
+        Entry::Vacant(free) => {
+            let site = Site::new(bench, kind, Promise::PageCache, row.name)?;
+            let broker = site.start(bench, PROBE, 0)?;
+            fill(bench, &broker, partitions)?;
+            stop(broker)?;
+            Ok(free.insert(site))
+        }
     }
-    kept.get(&(row.name, kind)).ok_or_else(|| Failure::new("SITE", "the broker's data is gone"))
 }
 
 /// The last of `partitions`: the one that is loaded last, if in their order.

@@ -169,7 +169,8 @@ mod tests {
             log    0 GB   200000.0          2.0                 1.0     true
             log    1 GB   200000.0          2.3                 1.15    true
             log    50 GB  200000.0          2.31                1.16    false
-        "#]].assert_eq(&text_table(&section("", COLUMNS, &points), false, false));
+        "#]]
+        .assert_eq(&text_table(&section("", COLUMNS, &points), false, false));
         assert!(points.iter().all(|point| point.growth.is_some()));
         compare_with_first(&mut []);
     }
