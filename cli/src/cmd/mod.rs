@@ -42,7 +42,7 @@ The cluster
   config            get, set, unset, diff: settings of topics and brokers while they run
   doctor            check the path from here to the cluster
   dump-log          what stands in log segments, indexes and snapshots
-  bench             produce, consume, e2e: how fast, how soon
+  bench             produce, consume, e2e: how fast, how soon; compare: against Apache Kafka; curves
 
 This tool
   profile           named clusters, so that -b need not be typed

@@ -1,4 +1,5 @@
-//! `kq bench`: how fast a cluster takes and gives records, and how soon.
+//! `kq bench`: how fast a cluster takes and gives records, and how soon; how kqd compares with Apache Kafka, and how it
+//! grows.
 
 mod compare;
 mod consume;

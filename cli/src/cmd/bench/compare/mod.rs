@@ -161,9 +161,10 @@ pub fn run(ui: &mut Ui, args: &Args) -> Result<(), Failure> {
     if args.only != Some(Kind::Kqd) {
         bench.jars()?;
     }
-    let (_preference, cubic) = congestion::prefer();
-    let notes = vec![cubic];
-    ui.detail(&notes[0]);
+    // kqd and our clients are told; only Kafka needs the system's help.
+    let preference = (args.only != Some(Kind::Kqd)).then(congestion::prefer);
+    let notes: Vec<String> = preference.iter().map(|(_, text)| text.clone()).collect();
+    notes.iter().for_each(|note| ui.note(note));
     let wanted = |row: &&Row| args.rows.is_empty() || args.rows.iter().any(|name| name == row.name);
     let mut outcomes: Vec<Outcome> = Vec::new();
     let mut failures: Vec<Failure> = Vec::new();

@@ -46,6 +46,9 @@ const FILL: Produce = Produce {
     idempotent: false,
 };
 
+/// Four of its batches fill 64 KB, so that a fetch of that size is full.
+const FOUR_IN_64K: Produce = Produce { records_per_batch: 15, ..FILL };
+
 /// Runs the row once. `None` when the broker cannot do what the row asks for.
 ///
 /// # Errors
@@ -111,7 +114,7 @@ fn produced(bench: &Bench<'_>, kind: Kind, plan: &Produce, promise: Promise) -> 
 
 fn fetched(bench: &Bench<'_>, kind: Kind, bytes: u32) -> Result<Sample, Failure> {
     with_broker(bench, kind, Promise::PageCache, 1, &FILL, |broker| {
-        produce(bench, broker, TOPIC, &FILL, Length::Records(CACHED_RECORDS))?;
+        produce(bench, broker, TOPIC, &FOUR_IN_64K, Length::Records(CACHED_RECORDS))?;
         settle(&bench.work);
         let warm_seconds = bench.warm_seconds(kind);
         if warm_seconds > 0.0 {

@@ -6,7 +6,7 @@ mod point;
 mod sparse;
 
 use super::compare::target::median;
-use super::compare::{Bench, SiteArgs, congestion};
+use super::compare::{Bench, SiteArgs};
 use crate::args::OutputArgs;
 use crate::failure::Failure;
 use crate::ui::{Column, Ui};
@@ -104,7 +104,6 @@ pub fn run(ui: &mut Ui, args: &Args) -> Result<(), Failure> {
         return ui.rows(COLUMNS, &[]);
     }
     let bench = Bench::new(&args.site, None)?;
-    let (_preference, _) = congestion::prefer();
     point::allow_many_files();
     let mut points: Vec<Point> = Vec::new();
     let mut failed = None;
