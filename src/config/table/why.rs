@@ -1,8 +1,12 @@
 //! Why a known setting has no effect: the words that the log uses.
 
-pub(super) const GROUPS: &str = "consumer groups are not built yet";
+pub(super) const BUFFER: &str = "kq keeps no buffer between two writes of a coordinator";
 
 pub(super) const JAVA: &str = "kq cannot load Java classes";
+
+pub(super) const LINGER: &str = "kq writes at once, and what comes meanwhile goes together";
+
+pub(super) const LOOP: &str = "groups are served by the one loop that serves everything";
 
 pub(super) const METRICS: &str = "metrics are read over HTTP, see http.listener";
 
