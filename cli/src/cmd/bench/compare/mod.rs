@@ -5,6 +5,7 @@ pub mod broker;
 pub mod child;
 pub mod congestion;
 pub mod disk;
+mod groups;
 mod jars;
 mod limits;
 pub mod load;

@@ -50,6 +50,12 @@ pub enum Work {
     Start(u32),
     /// From process start to serving after kill -9, with so many partitions of data.
     Killed(u32),
+    /// So many members join one group.
+    GroupJoin(u32),
+    /// So many groups commit so many offsets a second.
+    GroupCommits(u32, u32),
+    /// A coordinator loads the offsets of so many groups.
+    GroupLoad(u32),
     /// The tool that lists topics, as a whole process.
     TopicList,
 }
@@ -272,6 +278,27 @@ pub const ROWS: &[Row] = &[
     ),
     row("topic-list", "`kq topic list`, whole process", Work::TopicList, &[(WholeProcess, Within(15.0))]),
     row(
+        "group-join",
+        "100 members join one group (classic protocol), until all have their assignment",
+        Work::GroupJoin(100),
+        &[(Stable, AtMost(0.5))],
+    ),
+    row(
+        "group-commits",
+        "10,000 OffsetCommits a second from 100 groups, page cache",
+        Work::GroupCommits(100, 10_000),
+        &[(CpuPerRequest, AtMost(0.3))],
+    ),
+    Row {
+        kafka_rounds_max: 3,
+        ..row(
+            "group-load",
+            "start to the last of 1,000,000 committed offsets in 1,000 groups",
+            Work::GroupLoad(1_000),
+            &[(StartLoaded, AtMost(0.3)), (StartLoaded, Within(2000.0))],
+        )
+    },
+    row(
         "consumer-tool",
         "Kafka's ConsumerPerformance, 1 KB records, in a group (no target)",
         Work::ConsumerTool(500_000, 1024),
@@ -292,7 +319,7 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), ROWS.len());
-        assert_eq!(ROWS.iter().filter(|row| !row.targets.is_empty()).count(), 16);
+        assert_eq!(ROWS.iter().filter(|row| !row.targets.is_empty()).count(), 19);
     }
 
     /// A ratio needs Kafka's number.

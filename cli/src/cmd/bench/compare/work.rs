@@ -4,6 +4,7 @@ use super::Bench;
 use super::broker::{Broker, Kind, PROBE, Site};
 use super::child::pause;
 use super::disk::{settle, warm};
+use super::groups;
 use super::load::{Length, consume, consumer_tool, produce, producer_tool, whole_process};
 use super::rows::{MEMORY_LOADS, Produce, Promise, Row, Work};
 use super::serving::{client, has_groups, make_topic};
@@ -75,6 +76,16 @@ pub fn sample(bench: &Bench<'_>, row: &Row, kind: Kind, kept: &mut Kept) -> Resu
         Work::Memory => memory(bench, kind).map(Some),
         Work::Start(partitions) => started(bench, row, kind, partitions, kept).map(Some),
         Work::Killed(partitions) => killed(bench, row, kind, partitions, kept).map(Some),
+        Work::GroupJoin(members) => {
+            groups::join(bench, &Site::new(bench, kind, Promise::PageCache, "run")?, members as usize)
+        }
+        Work::GroupCommits(groups, rate) => {
+            groups::commits(bench, &Site::new(bench, kind, Promise::PageCache, "run")?, groups as usize, rate)
+        }
+        Work::GroupLoad(groups) => {
+            let site = || Site::new(bench, kind, Promise::PageCache, row.name);
+            groups::load(bench, row.name, kind, site, groups, kept)
+        }
         Work::TopicList => listed(bench, kind).map(Some),
     }
 }
