@@ -24,6 +24,8 @@ pub(super) const SHARE: &str = "share groups are not built yet";
 
 pub(super) const SINGLE: &str = "clusters are not built yet: a single node is its own quorum and leads everything";
 
+pub(super) const STREAMS: &str = "streams groups are not built yet";
+
 pub(super) const TIERED: &str = "tiered storage is not built";
 
 pub(super) const TRANSACTIONS: &str = "transactions are not built yet";
