@@ -11,6 +11,8 @@ use crate::types::{FileRange, Millis, Offset};
 
 /// What a batch may take when it is decompressed to find a record in it, in bytes.
 const DECODED_BYTES_MAX: usize = 256 << 20;
+/// Up to so far a run's end is sought from header to header, in bytes.
+const WALKED_BYTES_MAX: u64 = 128 << 10;
 
 impl<D: Disk> Log<D> {
     /// Where the batches for a read are: a run of whole batches of one segment. The first one holds `offset`, or is the
@@ -30,8 +32,12 @@ impl<D: Disk> Log<D> {
                 if head.base_offset >= upto || (head.size > read.max_bytes && !read.at_least_one) {
                     return Ok(None);
                 }
-                let len = self.run_bytes(i, position, &head, upto, read.max_bytes)?;
-                return Ok(Some(FileRange { log: read.log, segment: self.segments[i].base, position, len }));
+                let (len, next) = self.run_bytes(i, position, &head, upto, read.max_bytes)?;
+                let base = self.segments[i].base;
+                if let Some(next) = next {
+                    self.places.note(base, next, position as u32 + len);
+                }
+                return Ok(Some(FileRange { log: read.log, segment: base, position, len }));
             }
             i += 1;
         }
@@ -177,10 +183,14 @@ impl<D: Disk> Log<D> {
 
     /// Position and header of the first batch of a segment that ends at or after `offset`.
     pub(super) fn first_batch(&mut self, i: usize, offset: Offset) -> DiskResult<Option<(u64, Head)>> {
-        self.ensure_indexed(i)?;
-        let segment = &self.segments[i];
-        let position = segment.position_of(&self.disk, &self.dir, offset)?;
-        let size = segment.size;
+        let position = match self.places.take(self.segments[i].base, offset) {
+            Some(position) => position,
+            None => {
+                self.ensure_indexed(i)?;
+                self.segments[i].position_of(&self.disk, &self.dir, offset)?
+            }
+        };
+        let size = self.segments[i].size;
         let file = self.segment_file(self.segments[i].base)?;
         let mut walk = Walk::new(&file, u64::from(position), u64::from(size), HOP_BYTES);
         while let Some((at, head)) = walk.next()? {
@@ -191,27 +201,40 @@ impl<D: Disk> Log<D> {
         Ok(None)
     }
 
-    /// How many bytes of whole batches from `position`, where `first` stands, fit `max_bytes` and begin below `upto`.
-    fn run_bytes(&mut self, i: usize, position: u64, first: &Head, upto: Offset, max_bytes: u32) -> DiskResult<u32> {
+    /// How many bytes of whole batches from `position`, where `first` stands, fit `max_bytes` and begin below `upto`;
+    /// and the offset after them, where that is known.
+    fn run_bytes(
+        &mut self,
+        i: usize,
+        position: u64,
+        first: &Head,
+        upto: Offset,
+        max_bytes: u32,
+    ) -> DiskResult<(u32, Option<Offset>)> {
         let segment = &self.segments[i];
         let size = u64::from(segment.size);
         let limit = (position + u64::from(max_bytes.max(first.size))).min(size);
         if limit == size && upto >= self.segment_end(i) {
-            return Ok((size - position) as u32);
+            return Ok(((size - position) as u32, Some(self.segment_end(i))));
         }
-        let after_first = position + u64::from(first.size);
-        let near = segment.indexed_before(&self.disk, &self.dir, limit as u32, upto)?;
-        let from = u64::from(near).max(after_first);
+        let (mut end, mut next) = (position + u64::from(first.size), Some(first.last_offset + 1));
+        // Over a short way headers are read quicker than the index.
+        if limit - position > WALKED_BYTES_MAX {
+            self.ensure_indexed(i)?;
+            let near = u64::from(self.segments[i].indexed_before(&self.disk, &self.dir, limit as u32, upto)?);
+            if near > end {
+                (end, next) = (near, None);
+            }
+        }
         let file = self.segment_file(self.segments[i].base)?;
-        let mut walk = Walk::new(&file, from, limit, HOP_BYTES);
-        let mut end = from;
+        let mut walk = Walk::new(&file, end, limit, HOP_BYTES);
         while let Some((_, head)) = walk.next()? {
             if head.base_offset >= upto {
                 break;
             }
-            end = walk.position();
+            (end, next) = (walk.position(), Some(head.last_offset + 1));
         }
-        Ok((end - position) as u32)
+        Ok(((end - position) as u32, next))
     }
 
     /// Looks at an old segment's index files, making them anew when they are missing or damaged.
