@@ -4,7 +4,7 @@
 use super::disk::{Disk, DiskFile, DiskResult};
 use super::partition::Log;
 use super::segment::Segment;
-use super::walk::{HOP_BYTES, Head, Walk};
+use super::walk::{HEADER_BYTES, HOP_BYTES, Head, Walk};
 use crate::event::Read;
 use crate::record::records;
 use crate::types::{FileRange, Millis, Offset};
@@ -183,16 +183,16 @@ impl<D: Disk> Log<D> {
 
     /// Position and header of the first batch of a segment that ends at or after `offset`.
     pub(super) fn first_batch(&mut self, i: usize, offset: Offset) -> DiskResult<Option<(u64, Head)>> {
-        let position = match self.places.take(self.segments[i].base, offset) {
-            Some(position) => position,
+        let (position, chunk) = match self.places.take(self.segments[i].base, offset) {
+            Some(position) => (position, HEADER_BYTES),
             None => {
                 self.ensure_indexed(i)?;
-                self.segments[i].position_of(&self.disk, &self.dir, offset)?
+                (self.segments[i].position_of(&self.disk, &self.dir, offset)?, HOP_BYTES)
             }
         };
         let size = self.segments[i].size;
         let file = self.segment_file(self.segments[i].base)?;
-        let mut walk = Walk::new(&file, u64::from(position), u64::from(size), HOP_BYTES);
+        let mut walk = Walk::new(&file, u64::from(position), u64::from(size), chunk);
         while let Some((at, head)) = walk.next()? {
             if head.last_offset >= offset {
                 return Ok(Some((at, head)));
@@ -227,7 +227,7 @@ impl<D: Disk> Log<D> {
             }
         }
         let file = self.segment_file(self.segments[i].base)?;
-        let mut walk = Walk::new(&file, end, limit, HOP_BYTES);
+        let mut walk = Walk::new(&file, end, limit, HOP_BYTES).like(first.size);
         while let Some((_, head)) = walk.next()? {
             if head.base_offset >= upto {
                 break;

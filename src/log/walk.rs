@@ -66,6 +66,18 @@ impl<'a, F: DiskFile> Walk<'a, F> {
         Walk { file, next: position, end, buffer: Vec::new(), buffer_at: position, chunk, hop: chunk }
     }
 
+    /// The same, where batches of `size` bytes are expected.
+    pub(super) fn like(mut self, size: u32) -> Self {
+        self.expect(size);
+        self
+    }
+
+    /// Between large batches only headers are worth reading.
+    fn expect(&mut self, size: u32) {
+        let sparse = self.chunk <= HOP_BYTES && size as usize >= self.chunk;
+        self.hop = if sparse { HEADER_BYTES } else { self.chunk };
+    }
+
     /// Where the next batch begins; after the walk is over, where it stopped.
     pub(super) fn position(&self) -> u64 {
         self.next
@@ -81,9 +93,7 @@ impl<'a, F: DiskFile> Walk<'a, F> {
         match Head::parse(&self.buffer[from..]) {
             Some(head) if u64::from(head.size) <= self.end - at => {
                 self.next = at + u64::from(head.size);
-                // Between large batches only headers are worth reading.
-                let sparse = self.chunk <= HOP_BYTES && head.size as usize >= self.chunk;
-                self.hop = if sparse { HEADER_BYTES } else { self.chunk };
+                self.expect(head.size);
                 Ok(Some((at, head)))
             }
             _ => Ok(None),
