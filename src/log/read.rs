@@ -11,6 +11,8 @@ use crate::types::{FileRange, Millis, Offset};
 
 /// What a batch may take when it is decompressed to find a record in it, in bytes.
 const DECODED_BYTES_MAX: usize = 256 << 20;
+/// What [`Log::load`] reads at most, in bytes.
+const LOADED_BYTES_MAX: u32 = 64 << 10;
 /// Up to so far a run's end is sought from header to header, in bytes.
 const WALKED_BYTES_MAX: u64 = 128 << 10;
 
@@ -42,6 +44,42 @@ impl<D: Disk> Log<D> {
             i += 1;
         }
         Ok(None)
+    }
+
+    /// As [`Log::locate`], for the next read of who reads on, when it is a short one and in the page cache: the batches
+    /// come along in `buffer`, looked through where they are. `None` says nothing: ask [`Log::locate`].
+    ///
+    /// # Errors
+    /// Any disk error.
+    pub fn load(&mut self, read: &Read, buffer: &mut Vec<u8>) -> DiskResult<Option<FileRange>> {
+        let upto = read.upto.min(self.end);
+        let segment = &self.segments[self.segment_floor(read.offset)];
+        let (base, size) = (segment.base, segment.size);
+        if read.offset >= upto {
+            return Ok(None);
+        }
+        let Some(position) = self.places.take(base, read.offset) else { return Ok(None) };
+        let len = read.max_bytes.min(size - position);
+        if len > LOADED_BYTES_MAX {
+            return Ok(None);
+        }
+        buffer.resize(len as usize, 0);
+        let cached = self.segment_file(base)?.read_cached(buffer, u64::from(position));
+        buffer.truncate(cached);
+        let (mut end, mut next) = (0, read.offset);
+        while let Some(head) = Head::parse(&buffer[end..]) {
+            if head.base_offset >= upto || head.size as usize > buffer.len() - end {
+                break;
+            }
+            end += head.size as usize;
+            next = head.last_offset + 1;
+        }
+        if end == 0 || cached < len as usize {
+            return Ok(None);
+        }
+        buffer.truncate(end);
+        self.places.note(base, next, position + end as u32);
+        Ok(Some(FileRange { log: read.log, segment: base, position: u64::from(position), len: end as u32 }))
     }
 
     /// The first record at or after the log's start and below `upto` whose timestamp is at least `timestamp`, as offset
