@@ -87,6 +87,8 @@ pub struct Store {
     /// Logs that are being compacted.
     compacting: BTreeSet<LogId>,
     cleaners: Helpers,
+    /// Short ranges that were located in this pass, with their bytes.
+    loaded: Vec<(FileRange, Vec<u8>)>,
     /// `log.cleaner.enable`.
     pub compaction_enabled: bool,
 }
@@ -140,6 +142,7 @@ impl Store {
             synced_since_checkpoint: false,
             compacting: BTreeSet::new(),
             cleaners: Helpers::new("kqd-clean", 1),
+            loaded: Vec::new(),
             compaction_enabled: true,
         }
     }
