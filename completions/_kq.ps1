@@ -706,6 +706,8 @@ Register-ArgumentCompleter -Native -CommandName 'kq' -ScriptBlock {
         'kq;bench;curves' {
             [CompletionResult]::new('--curve', '--curve', [CompletionResultType]::ParameterName, 'Only this curve; may be given several times [default: all]')
             [CompletionResult]::new('--most', '--most', [CompletionResultType]::ParameterName, 'Stop a curve at this point: a quick look')
+            [CompletionResult]::new('--record-size', '--record-size', [CompletionResultType]::ParameterName, 'Bytes of each value')
+            [CompletionResult]::new('--records-per-batch', '--records-per-batch', [CompletionResultType]::ParameterName, 'Records in a request')
             [CompletionResult]::new('--rounds', '--rounds', [CompletionResultType]::ParameterName, 'Runs of each point')
             [CompletionResult]::new('--seconds', '--seconds', [CompletionResultType]::ParameterName, 'Seconds of one run: beyond four, the disk''s own pace shows')
             [CompletionResult]::new('--warm-seconds', '--warm-seconds', [CompletionResultType]::ParameterName, 'Seconds of load before a run of Kafka that do not count, as a JVM compiles while it runs; kqd gets one at most')

@@ -336,17 +336,25 @@ _kq() {
             return 0
             ;;
         kq__subcmd__bench__subcmd__curves)
-            opts="-o -v -q -h --curve --most --rounds --seconds --warm-seconds --warm-bytes --data-dir --kqd --output --quiet --color --help"
+            opts="-o -v -q -h --curve --most --record-size --records-per-batch --rounds --seconds --warm-seconds --warm-bytes --data-dir --kqd --output --quiet --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --curve)
-                    COMPREPLY=($(compgen -W "partitions connections producers log" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "partitions idle-partitions connections producers log" -- "${cur}"))
                     return 0
                     ;;
                 --most)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --record-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --records-per-batch)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

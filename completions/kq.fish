@@ -665,10 +665,13 @@ complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -s q -l quiet -d 'Errors only'
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l curve -d 'Only this curve; may be given several times [default: all]' -r -f -a "partitions\t'Partitions, written in turns'
+idle-partitions\t'Partitions that have data and are not written, beside one that is'
 connections\t'Idle connections beside 16 busy ones'
 producers\t'Producer ids that the broker knows'
 log\t'Gigabytes of log before what is written'"
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l most -d 'Stop a curve at this point: a quick look' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l record-size -d 'Bytes of each value' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l records-per-batch -d 'Records in a request' -r
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l rounds -d 'Runs of each point' -r
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l seconds -d 'Seconds of one run: beyond four, the disk\'s own pace shows' -r
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l warm-seconds -d 'Seconds of load before a run of Kafka that do not count, as a JVM compiles while it runs; kqd gets one at most' -r

@@ -7,6 +7,7 @@ use super::names::{
     EPOCHS_FILE, INDEX, LOG, METADATA_FILE, SNAPSHOT, TIME_INDEX, deleted_dir_name, metadata_text, parse_file_name,
     remove_optional, replace_file, segment_path,
 };
+use super::places::Places;
 use super::segment::{Pending, Segment, open_or_create};
 use super::walk::Head;
 use crate::event::{Appended, LogName};
@@ -45,6 +46,8 @@ pub struct Log<D: Disk> {
     /// Segments below the start, still readable, waiting for [`Log::sweep`].
     pub(super) doomed: Vec<Doomed>,
     pub(super) sizes_bytes: u64,
+    /// Where the latest reads ended.
+    pub(super) places: Places,
     /// Everything below was compacted.
     pub(super) cleaned_to: Offset,
 }
@@ -133,6 +136,7 @@ impl<D: Disk> Log<D> {
             dirty: Vec::new(),
             doomed: Vec::new(),
             sizes_bytes,
+            places: Places::default(),
             cleaned_to: 0,
         }
     }

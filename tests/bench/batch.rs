@@ -4,7 +4,7 @@ use crate::{SIZES, filled};
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 
-#[divan::bench(args = SIZES)]
+#[divan::bench(args = SIZES, sample_size = 200)]
 fn check_produced(bencher: Bencher<'_, '_>, (records, bytes): (usize, usize)) {
     let batch = filled(records, bytes);
     assert!(kq::record::check_produced(&batch).is_ok());

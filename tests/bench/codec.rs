@@ -19,7 +19,7 @@ fn written<'m, M: Message<'m>>(message: &M, version: i16) -> Vec<u8> {
     writer.into_bytes()
 }
 
-#[divan::bench(args = SIZES)]
+#[divan::bench(args = SIZES, sample_size = 200)]
 fn decode_produce_request(bencher: Bencher<'_, '_>, (records, bytes): (usize, usize)) {
     let batch = filled(records, bytes);
     let data = PartitionProduceData { index: 3, records: Some(Records::Bytes(batch.as_slice().into())) };
@@ -29,7 +29,7 @@ fn decode_produce_request(bencher: Bencher<'_, '_>, (records, bytes): (usize, us
     bencher.bench_local(|| ProduceRequest::read(black_box(&body), PRODUCE_VERSION).map(|request| request.acks));
 }
 
-#[divan::bench(args = [1, 100])]
+#[divan::bench(args = [1, 100], sample_size = 200)]
 fn encode_produce_response(bencher: Bencher<'_, '_>, partitions: i32) {
     let part = |index| PartitionProduceResponse { index, base_offset: 1 << 33, ..Default::default() };
     let topic = TopicProduceResponse {
@@ -41,7 +41,7 @@ fn encode_produce_response(bencher: Bencher<'_, '_>, partitions: i32) {
     bencher.bench_local(|| written(black_box(&response), PRODUCE_VERSION));
 }
 
-#[divan::bench(args = [1, 100])]
+#[divan::bench(args = [1, 100], sample_size = 200)]
 fn decode_fetch_request(bencher: Bencher<'_, '_>, partitions: i32) {
     let part = |partition| FetchPartition { partition, partition_max_bytes: 1 << 20, ..Default::default() };
     let topic =

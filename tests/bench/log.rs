@@ -20,7 +20,7 @@ fn log(batches: i64) -> Log<MemoryDisk> {
     log
 }
 
-#[divan::bench(args = [1, 1_000, 100_000])]
+#[divan::bench(args = [1, 1_000, 100_000], sample_size = 200)]
 fn locate_offset(bencher: Bencher<'_, '_>, batches: i64) {
     let mut log = log(batches);
     let mut offset = 0;

@@ -103,7 +103,7 @@ impl Bench {
     }
 }
 
-#[divan::bench(args = [1, 1_000, 5_000])]
+#[divan::bench(args = [1, 1_000, 5_000], sample_size = 200)]
 fn produce_to_one_of(bencher: Bencher<'_, '_>, partitions: i32) {
     let mut bench = Bench::new(partitions);
     let batch = filled(1, 100);

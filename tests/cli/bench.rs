@@ -170,7 +170,7 @@ fn a_comparison_says_what_it_lacks() {
             exit 1
             $ kq bench curves --curve tall
             ! error: invalid value 'tall' for '--curve <NAME>'
-            !   [possible values: partitions, connections, producers, log]
+            !   [possible values: partitions, idle-partitions, connections, producers, log]
             ! 
             ! For more information, try '--help'.
             exit 2

@@ -94,6 +94,8 @@ pub struct Store {
     /// Logs that are being compacted.
     compacting: BTreeSet<LogId>,
     cleaners: Helpers,
+    /// Short ranges that were located in this pass, with their bytes.
+    loaded: Vec<(FileRange, Vec<u8>)>,
     /// `log.cleaner.enable`.
     pub compaction_enabled: bool,
 }
@@ -147,6 +149,7 @@ impl Store {
             synced_since_checkpoint: false,
             compacting: BTreeSet::new(),
             cleaners: Helpers::new("kqd-clean", 1),
+            loaded: Vec::new(),
             compaction_enabled: true,
         }
     }

@@ -3,7 +3,8 @@
 use super::Bench;
 use super::child::{Guard, last_lines, run, wait};
 use super::disk::{copy, fresh};
-use super::rows::Promise;
+use super::plan::Promise;
+use super::process::{kib, ticks};
 use super::serving;
 use crate::failure::Failure;
 use rustix::process::{Pid, Signal, kill_process};
@@ -235,20 +236,6 @@ impl Broker {
     }
 }
 
-/// User and system time of `/proc/PID/stat`, in clock ticks.
-fn ticks(stat: &str) -> Option<f64> {
-    // The name in parentheses may hold anything.
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
-    let user: f64 = fields.next()?.parse().ok()?;
-    let system: f64 = fields.next()?.parse().ok()?;
-    Some(user + system)
-}
-
-/// A line of `/proc/PID/status`, in KiB.
-fn kib(status: &str, name: &str) -> Option<f64> {
-    status.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,17 +250,5 @@ mod tests {
                 assert!(text.lines().all(|line| line.contains('=')), "{text}");
             }
         }
-    }
-
-    #[test]
-    fn what_the_system_tells_of_a_process() {
-        let stat = "7 (a) b) S 1 7 7 0 -1 4194560 1 0 0 0 150 50 0 0 20 0 1 0 5";
-        assert_eq!(ticks(stat), Some(200.0));
-        assert_eq!(ticks(""), None);
-        let status = "Name:\tx\nVmHWM:\t    2048 kB\nVmRSS:\t    1024 kB\n";
-        assert_eq!(
-            (kib(status, "VmRSS:"), kib(status, "VmHWM:"), kib(status, "VmX:")),
-            (Some(1024.0), Some(2048.0), None)
-        );
     }
 }

@@ -1,6 +1,9 @@
 //! The rows of the comparison: each with its load and what is to be reached, as data.
 
+use super::measure::Measure::{self, *};
+use super::plan::{Bound, Produce, Promise, Work};
 use super::target::Goal::{self, AtLeast, AtMost, Within};
+<<<<<<< HEAD
 use super::target::Measure::{self, *};
 
 /// When a record counts as written, the same for both brokers.
@@ -88,6 +91,8 @@ pub enum Bound {
     /// One thread sends so many bytes of a cached file over loopback when asked.
     Send(u32),
 }
+=======
+>>>>>>> main
 
 /// One row.
 pub struct Row {

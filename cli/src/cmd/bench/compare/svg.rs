@@ -1,8 +1,9 @@
 //! The comparison as a picture: for each goal a bar that says how many times better than Kafka kqd is, on a scale of
 //! doublings, with the goal as a mark. It follows the reader's light or dark preference.
 
+use super::measure::{Measure, number};
 use super::report::Outcome;
-use super::target::{Finding, Goal, Measure, median, number};
+use super::target::{Finding, Goal, median};
 use std::fmt::Write;
 
 const WIDTH: u32 = 860;

@@ -1,8 +1,10 @@
 //! What is measured, what is to be reached, and whether it was: medians, ratios, verdicts.
 
+use super::measure::{MEASURES, Measure};
 use std::collections::BTreeMap;
 use std::fmt;
 
+<<<<<<< HEAD
 /// One quantity. The order is that of the output.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Measure {
@@ -158,6 +160,8 @@ pub fn number(value: f64) -> String {
     }
 }
 
+=======
+>>>>>>> main
 /// What is to be reached.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Goal {
@@ -263,6 +267,7 @@ pub fn findings(kqd: &[Sample], kafka: &[Sample], targets: &[(Measure, Goal)]) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use Measure::*;
 
     #[test]
     fn medians() {
@@ -303,22 +308,5 @@ mod tests {
         let short: Vec<_> = found.iter().map(|f| (f.measure, f.kqd.len(), f.kafka.len(), f.ratio())).collect();
         assert_eq!(short, [(RequestsPerSec, 2, 1, Some(4.0)), (P99, 1, 0, None), (CpuPerGb, 0, 1, None)]);
         assert_eq!(found[0].verdict(), Verdict::Reached);
-    }
-
-    #[test]
-    fn numbers_have_three_digits_that_count() {
-        let texts = [0.0, 0.0123, 0.5, 7.25, 12.34, 99.96, 512.4, 1234.0, 1_234_567.8, -1234.0].map(number);
-        assert_eq!(texts, ["0", "0.012", "0.50", "7.25", "12.3", "100", "512", "1,234", "1,234,568", "-1,234"]);
-        assert_eq!((RequestsPerSec.show(58_000.0), P50.show(0.2)), ("58,000/s".into(), "0.20 ms".into()));
-        assert_eq!((FailedRecords.show(0.0), MbPerSec.show(130.0)), ("0".into(), "130 MB/s".into()));
-    }
-
-    #[test]
-    fn every_measure_is_in_the_list_once_and_has_its_own_name() {
-        let mut names: Vec<&str> = MEASURES.iter().map(|measure| measure.name()).collect();
-        assert!(MEASURES.is_sorted());
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), MEASURES.len());
     }
 }

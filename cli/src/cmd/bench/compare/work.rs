@@ -4,12 +4,20 @@ use super::Bench;
 use super::broker::{Broker, Kind, PROBE, Site};
 use super::child::pause;
 use super::disk::{settle, warm};
+<<<<<<< HEAD
 use super::groups;
 use super::load::{Length, consume, consumer_tool, produce, producer_tool, whole_process};
 use super::rows::{MEMORY_LOADS, Produce, Promise, Row, Work};
+=======
+use super::load::{Length, consume, produce};
+use super::measure::Measure;
+use super::measure::Measure::*;
+use super::plan::{Produce, Promise, Work};
+use super::rows::{MEMORY_LOADS, Row};
+>>>>>>> main
 use super::serving::{client, has_groups, make_topic};
-use super::target::Measure::*;
-use super::target::{Measure, Sample};
+use super::target::Sample;
+use super::tools::{consumer_tool, producer_tool, whole_process};
 use crate::failure::Failure;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

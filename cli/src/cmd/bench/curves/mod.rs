@@ -20,6 +20,8 @@ const FLAT: f64 = 1.15;
 pub enum Curve {
     /// Partitions, written in turns
     Partitions,
+    /// Partitions that have data and are not written, beside one that is
+    IdlePartitions,
     /// Idle connections beside 16 busy ones
     Connections,
     /// Producer ids that the broker knows
@@ -29,11 +31,13 @@ pub enum Curve {
 }
 
 impl Curve {
-    const ALL: [Curve; 4] = [Curve::Partitions, Curve::Connections, Curve::Producers, Curve::Log];
+    const ALL: [Curve; 5] =
+        [Curve::Partitions, Curve::IdlePartitions, Curve::Connections, Curve::Producers, Curve::Log];
 
     fn name(self) -> &'static str {
         match self {
             Curve::Partitions => "partitions",
+            Curve::IdlePartitions => "idle-partitions",
             Curve::Connections => "connections",
             Curve::Producers => "producers",
             Curve::Log => "log",
@@ -44,6 +48,7 @@ impl Curve {
     fn points(self) -> (&'static [u32], &'static str) {
         match self {
             Curve::Partitions => (&[1, 10, 100, 1_000, 5_000], "partitions"),
+            Curve::IdlePartitions => (&[1, 100, 1_000, 5_000], "idle partitions"),
             Curve::Connections => (&[1, 100, 1_000, 5_000, 10_000], "idle connections"),
             Curve::Producers => (&[0, 1_000, 10_000, 100_000], "producer ids"),
             Curve::Log => (&[0, 1, 10, 50], "GB"),
@@ -61,6 +66,12 @@ pub struct Args {
     /// Stop a curve at this point: a quick look
     #[arg(long, value_name = "N")]
     most: Option<u32>,
+    /// Bytes of each value
+    #[arg(long, value_name = "BYTES", default_value_t = 100)]
+    record_size: u32,
+    /// Records in a request
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    records_per_batch: u32,
     /// Runs of each point
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
@@ -127,9 +138,10 @@ fn drawn(ui: &Ui, bench: &Bench<'_>, args: &Args, curve: Curve) -> Result<Vec<Po
     let grown: Vec<u32> = grown.iter().copied().filter(|&n| args.most.is_none_or(|most| n <= most)).collect();
     let point = |n: &u32| Point { curve: curve.name(), grown: format!("{n} {word}"), ..Point::default() };
     let mut points: Vec<Point> = grown.iter().map(point).collect();
+    let load = point::load(args.record_size, args.records_per_batch);
     for round in 0..args.rounds {
         for (point, &n) in points.iter_mut().zip(&grown) {
-            let (requests_per_sec, cpu_us) = point::measure(bench, curve, n)?;
+            let (requests_per_sec, cpu_us) = point::measure(bench, curve, n, &load)?;
             ui.note(format!("{} {}: {requests_per_sec:.0}/s, {cpu_us:.2} µs", round + 1, point.grown));
             point.requests_per_sec.push(requests_per_sec);
             point.cpu_us.push(cpu_us);
