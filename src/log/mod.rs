@@ -82,6 +82,7 @@ mod index;
 pub mod memory;
 mod names;
 mod partition;
+mod places;
 mod read;
 mod recover;
 mod retain;

@@ -8,6 +8,7 @@ use super::names::{
     INDEX, LOG, METADATA_FILE, SNAPSHOT, TIME_INDEX, deleted_dir_name, metadata_text, parse_file_name, remove_optional,
     segment_path,
 };
+use super::places::Places;
 use super::segment::{Pending, Segment, open_or_create};
 use super::walk::Head;
 use crate::event::{Appended, LogName};
@@ -48,6 +49,8 @@ pub struct Log<D: Disk> {
     /// Segments below the start, still readable, waiting for [`Log::sweep`].
     pub(super) doomed: Vec<Doomed>,
     pub(super) sizes_bytes: u64,
+    /// Where the latest reads ended.
+    pub(super) places: Places,
     /// Everything below was compacted.
     pub(super) cleaned_to: Offset,
     pub(super) epochs: SavedEpochs,
@@ -158,6 +161,7 @@ impl<D: Disk> Log<D> {
             dirty: Vec::new(),
             doomed: Vec::new(),
             sizes_bytes,
+            places: Places::default(),
             cleaned_to: 0,
             epochs: SavedEpochs::default(),
         }

@@ -2,7 +2,7 @@
 
 use crate::chance::Chance;
 use kq::error::ErrorCode;
-use kq::event::{Answer, Appended, DirUse, Effect, LogName, Opened, Question, StorageFault};
+use kq::event::{Answer, Appended, DirUse, Effect, LogName, Opened, Question, Read, StorageFault};
 use kq::log::checkpoint::{
     LOG_STARTS, Offsets, RECOVERY_POINTS, read_offsets, take_clean_shutdown, write_clean_shutdown, write_offsets,
 };
@@ -388,7 +388,7 @@ impl Store {
     fn answer(&mut self, question: Question) -> Answer {
         match question {
             Question::Locate(reads) => {
-                Answer::Located(reads.iter().map(|read| self.look(read.log, |open| open.locate(read))).collect())
+                Answer::Located(reads.iter().map(|read| self.look(read.log, |open| locate(open, read))).collect())
             }
             Question::FindTime { log, timestamp, upto } => {
                 Answer::Found(self.look(log, |open| open.find_time(timestamp, upto)))
@@ -455,4 +455,15 @@ fn retain(open: &mut Log<MemoryDisk>, now: Millis, upto: Offset) -> DiskResult<O
 
 fn fault(message: &str) -> StorageFault {
     StorageFault { code: ErrorCode::KafkaStorageError, message: message.to_owned() }
+}
+
+/// As the daemon does: the short way first, whose bytes must be those of the file.
+fn locate(open: &mut Log<MemoryDisk>, read: &Read) -> DiskResult<Option<FileRange>> {
+    let mut bytes = Vec::new();
+    let Some(range) = open.load(read, &mut bytes)? else { return open.locate(read) };
+    let mut stored = vec![0; range.len as usize];
+    let file = open.file_of(&range)?.expect("the segment is there");
+    assert_eq!(file.read_at(&mut stored, range.position)?, bytes.len());
+    assert!(stored == bytes, "loaded bytes are not the file's");
+    Ok(Some(range))
 }

@@ -82,6 +82,8 @@ pub struct Store {
     /// Logs that are being compacted.
     compacting: BTreeSet<LogId>,
     cleaners: Helpers,
+    /// Short ranges that were located in this pass, with their bytes.
+    loaded: Vec<(FileRange, Vec<u8>)>,
     /// `log.cleaner.enable`.
     pub compaction_enabled: bool,
 }
@@ -138,6 +140,7 @@ impl Store {
             held: 0,
             compacting: BTreeSet::new(),
             cleaners: Helpers::new("kqd-clean", 1),
+            loaded: Vec::new(),
             compaction_enabled: true,
         }
     }
