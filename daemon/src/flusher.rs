@@ -70,7 +70,7 @@ pub struct Round {
 /// The handle of the thread.
 pub struct Flusher {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<Option<DiskError>>>,
 }
 
 #[derive(Default)]
@@ -128,16 +128,19 @@ impl Flusher {
     }
 
     /// Does what waits, then ends the thread.
-    pub fn stop(&mut self) {
+    ///
+    /// # Errors
+    /// When a round has failed: what it was about is not on disk, whatever a later sync says.
+    pub fn stop(&mut self) -> DiskResult<()> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).stop = true;
         self.shared.wake.notify_one();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        let failure = self.thread.take().and_then(|thread| thread.join().unwrap_or(None));
+        failure.map_or(Ok(()), Err)
     }
 }
 
-fn work(dir: usize, disk: &RealDisk, shared: &Shared, mailbox: &Mailbox<Done>) {
+/// Returns why a round failed, if one did.
+fn work(dir: usize, disk: &RealDisk, shared: &Shared, mailbox: &Mailbox<Done>) -> Option<DiskError> {
     let mut broken = None;
     let mut pace = Pace::default();
     loop {
@@ -147,7 +150,7 @@ fn work(dir: usize, disk: &RealDisk, shared: &Shared, mailbox: &Mailbox<Done>) {
                 state = shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
             if state.tasks.is_empty() {
-                return;
+                return broken;
             }
             std::mem::take(&mut state.tasks)
         };

@@ -461,17 +461,28 @@ impl<D: Disk> Log<D> {
     /// # Errors
     /// Any disk error: then the next opening must not be a clean one.
     pub fn close(mut self) -> DiskResult<Offset> {
+        self.finish()?.sync(&self.disk)?;
+        self.sync_all()?;
+        self.take_dirty().sync(&self.disk)?;
+        Ok(self.end)
+    }
+
+    /// Writes what only memory has, for many logs that are closed together: once that is synced, and what was handed out
+    /// before, a clean opening finds everything.
+    ///
+    /// # Errors
+    /// As [`Log::close`].
+    pub fn finish(&mut self) -> DiskResult<DirtyFiles<D>> {
         let last = self.segments.len() - 1;
         self.segments[last].seal();
         let indexes = self.segments[last].flush_indexes(&self.disk, &self.dir)?;
-        indexes.iter().try_for_each(DiskFile::sync)?;
         if self.config.preallocate {
             self.active.set_len(u64::from(self.segments[last].size))?;
             self.active_dirty = true;
         }
-        self.sync_all()?;
-        self.take_dirty().sync(&self.disk)?;
-        Ok(self.end)
+        let mut dirty = self.take_dirty();
+        dirty.files.extend(indexes);
+        Ok(dirty)
     }
 
     /// Takes the log's folder out of the way, durably, and returns its new name: remove it with [`Disk::remove_dir`] on

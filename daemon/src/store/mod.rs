@@ -376,9 +376,11 @@ impl Store {
         self.hand_over();
         for dir in 0..self.dirs.len() {
             self.dirs[dir].openers.drain();
-            self.dirs[dir].flusher.stop();
+            let stopped = self.dirs[dir].flusher.stop();
             if !self.dirs[dir].online {
                 failures.push(format!("{} is out of service", self.dirs[dir].path.display()));
+            } else if let Err(error) = stopped {
+                failures.push(error.what);
             } else if let Err(error) = self.close_dir(dir) {
                 failures.push(error.what);
             }
@@ -389,21 +391,30 @@ impl Store {
     fn close_dir(&mut self, dir: usize) -> DiskResult<()> {
         let disk = self.dirs[dir].disk.clone();
         let logs = self.entries.iter().flatten().filter(|entry| entry.dir == dir).count();
-        if logs >= SYNC_TOGETHER_LOGS {
-            // Everything at once; closing each log afterwards finds little to do.
-            disk.sync_file_system()?;
-        }
+        // Everything at once, where there is much.
+        let together = logs >= SYNC_TOGETHER_LOGS;
+        let mut epochs = Vec::new();
         let starts = self.starts_of(dir);
         let mut points = Offsets::new();
         let mut opening = false;
         for entry in self.entries.iter_mut().flatten().filter(|entry| entry.dir == dir) {
             match entry.log.take() {
-                Some(open) => {
-                    let end = open.close()?;
+                Some(mut open) => {
+                    let end = if together {
+                        epochs.extend(open.finish()?.epochs);
+                        open.end()
+                    } else {
+                        open.close()?
+                    };
                     points.insert((entry.name.topic.clone(), entry.name.partition), end);
                 }
                 None => opening = true,
             }
+        }
+        if together {
+            disk.sync_file_system()?;
+            epochs.iter().try_for_each(|staged| staged.put_in_place(&disk))?;
+            disk.sync_file_system()?;
         }
         write_offsets(&disk, RECOVERY_POINTS, &points)?;
         write_offsets(&disk, LOG_STARTS, &starts)?;
