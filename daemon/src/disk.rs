@@ -32,7 +32,7 @@ pub struct RealFile {
 pub fn fault(errno: Errno, operation: &str, path: &Path) -> DiskError {
     let kind = match errno {
         Errno::NOENT => DiskErrorKind::NotFound,
-        Errno::EXIST => DiskErrorKind::Exists,
+        Errno::EXIST | Errno::NOTEMPTY => DiskErrorKind::Exists,
         // EFBIG: the process may not make files that long (RLIMIT_FSIZE): no more room for us, nothing is broken.
         Errno::NOSPC | Errno::DQUOT | Errno::FBIG => DiskErrorKind::Full,
         _ => DiskErrorKind::Io,
