@@ -62,6 +62,12 @@ impl Trouble {
     }
 }
 
+/// Brokers write the type of a group small, Kafka's tools with a capital.
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// Turns a code into words for the user, with what to do next.
 pub fn explain(code: ErrorCode, what: impl std::fmt::Display, words: Option<&str>) -> Failure {
     let own = match code {
@@ -205,7 +211,7 @@ impl Kafka {
                 if code.is_none() {
                     listed.extend(response.groups.iter().map(|group| Listed {
                         group: group.group_id.to_string(),
-                        kind: group.group_type.to_string(),
+                        kind: capital(&group.group_type),
                         protocol: group.protocol_type.to_string(),
                         state: group.group_state.to_string(),
                         coordinator: id,
