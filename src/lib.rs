@@ -20,6 +20,7 @@ pub mod client;
 pub mod config;
 pub mod error;
 pub mod event;
+pub mod group;
 pub mod log;
 pub mod meta;
 pub mod node;

@@ -1,9 +1,9 @@
 //! DeleteGroups (42), v0–v2. Deletes groups without members, and their offsets (KIP-229).
 
-use super::{Api, Context};
-use crate::broker::Broker;
-use crate::error::ErrorCode;
+use super::{Api, Context, code_of};
+use crate::broker::{Broker, GroupResult};
 use crate::event::Effect;
+use crate::group::Command;
 use crate::message;
 use crate::wire::Str;
 
@@ -43,10 +43,15 @@ pub(super) fn handle(
     request: DeleteGroupsRequest<'_>,
     out: &mut Vec<Effect<'_>>,
 ) {
-    let results = request
-        .groups_names
-        .into_iter()
-        .map(|group_id| DeletableGroupResult { group_id, error_code: ErrorCode::CoordinatorNotAvailable.code() });
-    let response = DeleteGroupsResponse { results: results.collect(), ..Default::default() };
-    broker.reply(cx.to, &response, out);
+    let to = cx.to;
+    let names: Vec<String> = request.groups_names.into_iter().map(|name| name.into_owned()).collect();
+    let commands = names.iter().map(|name| (name.clone(), Command::Delete)).collect();
+    let then = move |broker: &mut Broker, results: Vec<GroupResult>, out: &mut Vec<Effect<'_>>| {
+        let results = names
+            .into_iter()
+            .zip(&results)
+            .map(|(name, result)| DeletableGroupResult { group_id: name.into(), error_code: code_of(result).code() });
+        broker.reply(to, &DeleteGroupsResponse { results: results.collect(), ..Default::default() }, out);
+    };
+    broker.group_all(commands, Box::new(then), out);
 }

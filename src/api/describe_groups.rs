@@ -3,10 +3,11 @@
 //! Since 3 the allowed operations can be asked for (KIP-430), since 4 static members show (KIP-345), since 6 a group that is
 //! not there is an error with a message (KIP-1043).
 
-use super::{Api, Context};
-use crate::broker::Broker;
+use super::{Api, Context, GROUP_OPERATIONS, code_of};
+use crate::broker::{Broker, GroupResult};
 use crate::error::ErrorCode;
 use crate::event::Effect;
+use crate::group::{Command, Reply};
 use crate::message;
 use crate::wire::{Bytes, Str};
 
@@ -61,11 +62,49 @@ pub(super) fn handle(
     request: DescribeGroupsRequest<'_>,
     out: &mut Vec<Effect<'_>>,
 ) {
-    let groups = request.groups.into_iter().map(|group_id| DescribedGroup {
-        error_code: ErrorCode::CoordinatorNotAvailable.code(),
-        group_id,
-        ..Default::default()
-    });
-    let response = DescribeGroupsResponse { groups: groups.collect(), ..Default::default() };
-    broker.reply(cx.to, &response, out);
+    let to = cx.to;
+    let names: Vec<String> = request.groups.into_iter().map(|name| name.into_owned()).collect();
+    let operations = if request.include_authorized_operations { GROUP_OPERATIONS } else { i32::MIN };
+    let commands = names.iter().map(|name| (name.clone(), Command::Describe)).collect();
+    let then = move |broker: &mut Broker, results: Vec<GroupResult>, out: &mut Vec<Effect<'_>>| {
+        let groups = names.into_iter().zip(results).map(|(name, result)| DescribedGroup {
+            authorized_operations: operations,
+            ..one(name, result, to.version)
+        });
+        broker.reply(to, &DescribeGroupsResponse { groups: groups.collect(), ..Default::default() }, out);
+    };
+    broker.group_all(commands, Box::new(then), out);
+}
+
+fn one(name: String, result: GroupResult, version: i16) -> DescribedGroup<'static> {
+    let group_id = name.into();
+    match result {
+        Ok(Reply::Described(group)) => {
+            let members = group.members.into_iter().map(|m| DescribedGroupMember {
+                member_id: m.member_id.into(),
+                group_instance_id: m.instance_id.map(Into::into),
+                client_id: m.client_id.into(),
+                client_host: m.client_host.into(),
+                member_metadata: m.metadata.into(),
+                member_assignment: m.assignment.into(),
+            });
+            DescribedGroup {
+                group_id,
+                group_state: group.state.into(),
+                protocol_type: group.protocol_type.into(),
+                protocol_data: group.protocol.into(),
+                members: members.collect(),
+                ..Default::default()
+            }
+        }
+        // Before version 6 a group that is not there was called dead, and that was no error.
+        Ok(Reply::Refused(refusal)) if refusal.code == ErrorCode::GroupIdNotFound => DescribedGroup {
+            group_id,
+            group_state: "Dead".into(),
+            error_code: if version >= 6 { refusal.code.code() } else { 0 },
+            error_message: refusal.message.map(Into::into),
+            ..Default::default()
+        },
+        other => DescribedGroup { group_id, error_code: code_of(&other).code(), ..Default::default() },
+    }
 }

@@ -2,10 +2,12 @@
 //!
 //! Since 3 a member can be static (KIP-345).
 
-use super::{Api, Context};
-use crate::broker::Broker;
+use super::{Api, Context, code_of};
+use crate::broker::{Broker, GroupResult, ReplyTo};
 use crate::error::ErrorCode;
 use crate::event::Effect;
+use crate::group::Command;
+use crate::group::command::Identity;
 use crate::message;
 use crate::wire::Str;
 
@@ -38,7 +40,27 @@ message! {
     }
 }
 
-pub(super) fn handle(broker: &mut Broker, cx: Context<'_>, _request: HeartbeatRequest<'_>, out: &mut Vec<Effect<'_>>) {
-    let response = HeartbeatResponse { error_code: ErrorCode::CoordinatorNotAvailable.code(), ..Default::default() };
-    broker.reply(cx.to, &response, out);
+pub(super) fn handle(broker: &mut Broker, cx: Context<'_>, request: HeartbeatRequest<'_>, out: &mut Vec<Effect<'_>>) {
+    let to = cx.to;
+    if request.group_id.is_empty() {
+        return answer(broker, to, ErrorCode::InvalidGroupId, out);
+    }
+    let who = Identity {
+        member_id: request.member_id.into_owned(),
+        instance_id: request.group_instance_id.map(|id| id.into_owned()),
+        generation: request.generation_id,
+    };
+    let then = move |broker: &mut Broker, result: GroupResult, out: &mut Vec<Effect<'_>>| {
+        let code = match code_of(&result) {
+            // Nobody can be late before the coordinator knows its members: Kafka answers blindly, too.
+            ErrorCode::CoordinatorLoadInProgress => ErrorCode::None,
+            code => code,
+        };
+        answer(broker, to, code, out);
+    };
+    broker.group(&request.group_id, Command::Heartbeat(who), Box::new(then), out);
+}
+
+fn answer(broker: &Broker, to: ReplyTo, code: ErrorCode, out: &mut Vec<Effect<'_>>) {
+    broker.reply(to, &HeartbeatResponse { error_code: code.code(), ..Default::default() }, out);
 }

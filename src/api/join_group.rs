@@ -4,10 +4,12 @@
 //! protocol type and name (KIP-559), since 8 a reason can be given (KIP-800), since 9 a leader may be told to skip the
 //! assignment (KIP-814).
 
-use super::{Api, Context};
-use crate::broker::Broker;
+use super::{Api, Context, code_of};
+use crate::broker::{Broker, GroupResult, ReplyTo};
 use crate::error::ErrorCode;
 use crate::event::Effect;
+use crate::group::command::Join;
+use crate::group::{Command, Reply};
 use crate::message;
 use crate::wire::{Bytes, Str};
 
@@ -61,10 +63,62 @@ message! {
 }
 
 pub(super) fn handle(broker: &mut Broker, cx: Context<'_>, request: JoinGroupRequest<'_>, out: &mut Vec<Effect<'_>>) {
-    let response = JoinGroupResponse {
-        error_code: ErrorCode::CoordinatorNotAvailable.code(),
-        member_id: request.member_id,
-        ..Default::default()
+    let to = cx.to;
+    let settings = &broker.settings.groups;
+    let refused = if request.group_id.is_empty() {
+        Some(ErrorCode::InvalidGroupId)
+    } else if !(settings.min_session_timeout_ms..=settings.max_session_timeout_ms).contains(&request.session_timeout_ms)
+    {
+        Some(ErrorCode::InvalidSessionTimeout)
+    } else {
+        None
     };
-    broker.reply(cx.to, &response, out);
+    let member_id = request.member_id.into_owned();
+    if let Some(code) = refused {
+        return refuse(broker, to, code, member_id, out);
+    }
+    let join = Join {
+        member_id: member_id.clone(),
+        instance_id: request.group_instance_id.map(|id| id.into_owned()),
+        client_id: cx.client_id.to_owned(),
+        client_host: cx.client_host(),
+        session_timeout_ms: request.session_timeout_ms,
+        // Version 0 knows one timeout for both.
+        rebalance_timeout_ms: if to.version == 0 { request.session_timeout_ms } else { request.rebalance_timeout_ms },
+        protocol_type: request.protocol_type.into_owned(),
+        protocols: request.protocols.into_iter().map(|p| (p.name.into_owned(), p.metadata.into_owned())).collect(),
+        needs_member_id: to.version >= 4,
+        may_skip_assignment: to.version >= 9,
+    };
+    let then = move |broker: &mut Broker, result: GroupResult, out: &mut Vec<Effect<'_>>| {
+        let joined = match result {
+            Ok(Reply::Join(joined)) => joined,
+            other => return refuse(broker, to, code_of(&other), member_id, out),
+        };
+        if !joined.code.is_none() {
+            return refuse(broker, to, joined.code, joined.member_id, out);
+        }
+        let members = joined.members.into_iter().map(|m| JoinGroupResponseMember {
+            member_id: m.member_id.into(),
+            group_instance_id: m.instance_id.map(Into::into),
+            metadata: m.metadata.into(),
+        });
+        let response = JoinGroupResponse {
+            generation_id: joined.generation,
+            protocol_type: joined.protocol_type.map(Into::into),
+            protocol_name: Some(joined.protocol.unwrap_or_default().into()),
+            leader: joined.leader.into(),
+            skip_assignment: joined.skip_assignment,
+            member_id: joined.member_id.into(),
+            members: members.collect(),
+            ..Default::default()
+        };
+        broker.reply(to, &response, out);
+    };
+    broker.group(&request.group_id, Command::Join(join), Box::new(then), out);
+}
+
+fn refuse(broker: &Broker, to: ReplyTo, code: ErrorCode, member_id: String, out: &mut Vec<Effect<'_>>) {
+    let response = JoinGroupResponse { error_code: code.code(), member_id: member_id.into(), ..Default::default() };
+    broker.reply(to, &response, out);
 }

@@ -2,10 +2,12 @@
 //!
 //! One member per request up to 2, a batch from 3 on, static ones among them (KIP-345). Since 5 with a reason (KIP-800).
 
-use super::{Api, Context};
-use crate::broker::Broker;
+use super::{Api, Context, code_of};
+use crate::broker::{Broker, GroupResult, ReplyTo};
 use crate::error::ErrorCode;
 use crate::event::Effect;
+use crate::group::command::Leaver;
+use crate::group::{Command, Reply};
 use crate::message;
 use crate::wire::Str;
 
@@ -48,11 +50,38 @@ message! {
     }
 }
 
-pub(super) fn handle(broker: &mut Broker, cx: Context<'_>, _request: LeaveGroupRequest<'_>, out: &mut Vec<Effect<'_>>) {
-    let response = LeaveGroupResponse {
-        error_code: ErrorCode::CoordinatorNotAvailable.code(),
-        members: Vec::new(),
-        ..Default::default()
+pub(super) fn handle(broker: &mut Broker, cx: Context<'_>, request: LeaveGroupRequest<'_>, out: &mut Vec<Effect<'_>>) {
+    let to = cx.to;
+    if request.group_id.is_empty() {
+        return answer(broker, to, ErrorCode::InvalidGroupId, Vec::new(), out);
+    }
+    let leavers: Vec<Leaver> = if to.version <= 2 {
+        vec![Leaver { member_id: request.member_id.into_owned(), instance_id: None }]
+    } else {
+        let leaver = |m: MemberIdentity<'_>| Leaver {
+            member_id: m.member_id.into_owned(),
+            instance_id: m.group_instance_id.map(|id| id.into_owned()),
+        };
+        request.members.into_iter().map(leaver).collect()
     };
-    broker.reply(cx.to, &response, out);
+    let asked = leavers.clone();
+    let then = move |broker: &mut Broker, result: GroupResult, out: &mut Vec<Effect<'_>>| match result {
+        Ok(Reply::Leave(codes)) => {
+            let members = asked.into_iter().zip(codes).map(|(leaver, code)| MemberResponse {
+                member_id: leaver.member_id.into(),
+                group_instance_id: leaver.instance_id.map(Into::into),
+                error_code: code.code(),
+            });
+            answer(broker, to, ErrorCode::None, members.collect(), out);
+        }
+        other => answer(broker, to, code_of(&other), Vec::new(), out),
+    };
+    broker.group(&request.group_id, Command::Leave(leavers), Box::new(then), out);
+}
+
+fn answer(broker: &Broker, to: ReplyTo, code: ErrorCode, members: Vec<MemberResponse<'_>>, out: &mut Vec<Effect<'_>>) {
+    // Up to version 2 there is one member, and one code.
+    let one = members.first().filter(|_| to.version <= 2).map(|member| member.error_code);
+    let error_code = one.unwrap_or(code.code());
+    broker.reply(to, &LeaveGroupResponse { error_code, members, ..Default::default() }, out);
 }

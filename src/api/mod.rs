@@ -2,8 +2,10 @@
 //!
 //! A key is served when it stands in the table; a key whose declarations differ from its row does not compile.
 
-use crate::broker::Broker;
+use crate::broker::{Broker, GroupResult};
+use crate::error::ErrorCode;
 use crate::event::Effect;
+use crate::group::Reply;
 use crate::wire::{Message, WireError};
 
 pub mod alter_configs;
@@ -41,6 +43,18 @@ pub mod produce;
 pub mod sync_group;
 
 pub use dispatch::{Context, Frame, dispatch};
+
+/// What everybody may do with a group, as bits (KIP-430): READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS.
+const GROUP_OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
+
+/// The code of a group's result, where it is not an answer of its own kind.
+fn code_of(result: &GroupResult) -> ErrorCode {
+    match result {
+        Ok(Reply::Refused(refusal)) => refusal.code,
+        Ok(_) => ErrorCode::None,
+        Err(code) => *code,
+    }
+}
 
 /// One key of the protocol.
 pub trait Api {

@@ -3,10 +3,12 @@
 //! Since 6 with the leader epoch (KIP-320), since 7 from static members (KIP-345), since 9 from members of the consumer protocol
 //! (KIP-848), since 10 by topic id (KIP-516).
 
-use super::{Api, Context};
-use crate::broker::Broker;
+use super::{Api, Context, code_of};
+use crate::broker::{Broker, GroupResult};
 use crate::error::ErrorCode;
 use crate::event::Effect;
+use crate::group::command::{Commit, CommitTopic, Identity};
+use crate::group::{Command, Reply};
 use crate::message;
 use crate::types::Uuid;
 use crate::wire::Str;
@@ -68,18 +70,72 @@ pub(super) fn handle(
     request: OffsetCommitRequest<'_>,
     out: &mut Vec<Effect<'_>>,
 ) {
-    let topics = request.topics.into_iter().map(|topic| OffsetCommitResponseTopic {
-        name: topic.name,
-        topic_id: topic.topic_id,
-        partitions: topic
-            .partitions
-            .iter()
-            .map(|partition| OffsetCommitResponsePartition {
-                partition_index: partition.partition_index,
-                error_code: ErrorCode::CoordinatorNotAvailable.code(),
-            })
-            .collect(),
-    });
-    let response = OffsetCommitResponse { topics: topics.collect(), ..Default::default() };
-    broker.reply(cx.to, &response, out);
+    let to = cx.to;
+    let mut topics = Vec::with_capacity(request.topics.len());
+    let mut commits = Vec::new();
+    for topic in request.topics {
+        let (known, unknown) = match to.version {
+            ..=9 => (broker.image.topic(&topic.name), ErrorCode::UnknownTopicOrPartition),
+            _ => (broker.image.topic_by_id(topic.topic_id), ErrorCode::UnknownTopicId),
+        };
+        let partitions = topic.partitions.iter().map(|partition| OffsetCommitResponsePartition {
+            partition_index: partition.partition_index,
+            error_code: match known {
+                None => unknown.code(),
+                Some(known) if is_there(partition.partition_index, known.partitions.len()) => PENDING,
+                Some(_) => ErrorCode::UnknownTopicOrPartition.code(),
+            },
+        });
+        let partitions: Vec<_> = partitions.collect();
+        if let Some(known) = known {
+            let wanted =
+                topic.partitions.into_iter().zip(&partitions).filter(|(_, answer)| answer.error_code == PENDING);
+            let wanted = wanted.map(|(p, _)| {
+                let metadata = p.committed_metadata.map(|text| text.into_owned()).unwrap_or_default();
+                (p.partition_index, p.committed_offset, p.committed_leader_epoch, metadata)
+            });
+            let partitions: Vec<_> = wanted.collect();
+            if !partitions.is_empty() {
+                commits.push(CommitTopic { name: known.name.clone(), id: known.id, partitions });
+            }
+        }
+        topics.push(OffsetCommitResponseTopic {
+            name: topic.name.into_owned().into(),
+            topic_id: topic.topic_id,
+            partitions,
+        });
+    }
+    let mut response = OffsetCommitResponse { topics, ..Default::default() };
+    if commits.is_empty() {
+        return broker.reply(to, &response, out);
+    }
+    let commit = Commit {
+        who: Identity {
+            member_id: request.member_id.into_owned(),
+            instance_id: request.group_instance_id.map(|id| id.into_owned()),
+            generation: request.generation_id_or_member_epoch,
+        },
+        retention_ms: request.retention_time_ms,
+        version: to.version,
+        topics: commits,
+    };
+    let then = move |broker: &mut Broker, result: GroupResult, out: &mut Vec<Effect<'_>>| {
+        let (mut codes, otherwise) = match result {
+            Ok(Reply::Committed(codes)) => (codes.into_iter(), ErrorCode::UnknownServerError),
+            other => (Vec::new().into_iter(), code_of(&other)),
+        };
+        let partitions = response.topics.iter_mut().flat_map(|topic| &mut topic.partitions);
+        for partition in partitions.filter(|partition| partition.error_code == PENDING) {
+            partition.error_code = codes.next().unwrap_or(otherwise).code();
+        }
+        broker.reply(to, &response, out);
+    };
+    broker.group(&request.group_id, Command::Commit(commit), Box::new(then), out);
+}
+
+/// Stands for a code that the coordinator is to give: Kafka has no such number.
+const PENDING: i16 = i16::MIN;
+
+fn is_there(partition: i32, partitions: usize) -> bool {
+    usize::try_from(partition).is_ok_and(|partition| partition < partitions)
 }

@@ -2,10 +2,12 @@
 //!
 //! Since 3 a member can be static (KIP-345), since 5 protocol type and name are checked (KIP-559).
 
-use super::{Api, Context};
-use crate::broker::Broker;
+use super::{Api, Context, code_of};
+use crate::broker::{Broker, GroupResult, ReplyTo};
 use crate::error::ErrorCode;
 use crate::event::Effect;
+use crate::group::command::{Identity, Sync};
+use crate::group::{Command, Reply};
 use crate::message;
 use crate::wire::{Bytes, Str};
 
@@ -48,7 +50,38 @@ message! {
     }
 }
 
-pub(super) fn handle(broker: &mut Broker, cx: Context<'_>, _request: SyncGroupRequest<'_>, out: &mut Vec<Effect<'_>>) {
-    let response = SyncGroupResponse { error_code: ErrorCode::CoordinatorNotAvailable.code(), ..Default::default() };
-    broker.reply(cx.to, &response, out);
+pub(super) fn handle(broker: &mut Broker, cx: Context<'_>, request: SyncGroupRequest<'_>, out: &mut Vec<Effect<'_>>) {
+    let to = cx.to;
+    if request.group_id.is_empty() {
+        return refuse(broker, to, ErrorCode::InvalidGroupId, out);
+    }
+    let assignments = request.assignments.into_iter().map(|a| (a.member_id.into_owned(), a.assignment.into_owned()));
+    let sync = Sync {
+        who: Identity {
+            member_id: request.member_id.into_owned(),
+            instance_id: request.group_instance_id.map(|id| id.into_owned()),
+            generation: request.generation_id,
+        },
+        protocol_type: request.protocol_type.map(|name| name.into_owned()),
+        protocol: request.protocol_name.map(|name| name.into_owned()),
+        assignments: assignments.collect(),
+    };
+    let then = move |broker: &mut Broker, result: GroupResult, out: &mut Vec<Effect<'_>>| {
+        let synced = match result {
+            Ok(Reply::Sync(synced)) => synced,
+            other => return refuse(broker, to, code_of(&other), out),
+        };
+        let response = SyncGroupResponse {
+            protocol_type: synced.protocol_type.map(Into::into),
+            protocol_name: synced.protocol.map(Into::into),
+            assignment: synced.assignment.into(),
+            ..Default::default()
+        };
+        broker.reply(to, &response, out);
+    };
+    broker.group(&request.group_id, Command::Sync(sync), Box::new(then), out);
+}
+
+fn refuse(broker: &Broker, to: ReplyTo, code: ErrorCode, out: &mut Vec<Effect<'_>>) {
+    broker.reply(to, &SyncGroupResponse { error_code: code.code(), ..Default::default() }, out);
 }

@@ -4,6 +4,7 @@
 //! defaults. Within a layer `log.retention.ms` beats `.minutes` beats `.hours`, and so for the other families.
 
 use super::error::ConfigError;
+use super::group::GroupSettings;
 use super::listener::{Listener, SecurityProtocol, parse_listeners, parse_protocol_map, split_host_port};
 use super::nearest::nearest;
 use super::parse::Entry;
@@ -84,6 +85,8 @@ pub struct BrokerSettings {
     pub log_cleaner_backoff_ms: i64,
     /// `producer.id.expiration.ms`: how long an idle producer's sequence numbers are remembered.
     pub producer_id_expiration_ms: i64,
+    /// Consumer groups and their offsets.
+    pub groups: GroupSettings,
     /// What a topic without own values has (`message.max.bytes`, `compression.type`, `min.insync.replicas`, …).
     pub topic: TopicSettings,
     /// The values of the file.
@@ -231,6 +234,7 @@ impl BrokerSettings {
             log_cleaner_enable: reader.switch("log.cleaner.enable")?,
             log_cleaner_backoff_ms: reader.number("log.cleaner.backoff.ms")?,
             producer_id_expiration_ms: reader.number("producer.id.expiration.ms")?,
+            groups: GroupSettings::read(|name| reader.raw(name).unwrap_or_default())?,
             topic: no_topic_settings(),
             static_values,
             cluster_values,
