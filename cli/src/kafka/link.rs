@@ -138,7 +138,8 @@ impl Link {
     /// # Errors
     /// As [`Link::send`] and [`Link::receive`].
     pub fn call<A: Api>(&mut self, request: &A::Request<'_>, deadline: Instant) -> Result<Answer<A>, Failure> {
-        self.call_up_to::<A>(request, i16::MAX, deadline)
+        self.send::<A>(request)?;
+        self.receive::<A>(deadline)
     }
 
     /// As [`Link::call`], at most in version `version_max`.
