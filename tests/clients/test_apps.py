@@ -73,7 +73,7 @@ def test_streams_word_count(own_broker, tmp_path):
         assert raw.create(c, "streams-wordcount-output", 1, {"cleanup.policy": "compact"})[0] == 0
     settings = tmp_path / "streams.properties"
     settings.write_text(f"bootstrap.servers={broker.bootstrap}\nstate.dir={tmp_path}/state\ncommit.interval.ms=200\n"
-                        "processing.guarantee=at_least_once\n")
+                        "processing.guarantee=at_least_once\nconsumer.session.timeout.ms=6000\nconsumer.heartbeat.interval.ms=300\n")
     reader, said = Reader(broker, "streams-wordcount-output"), []
     for start in (0, 5000):
         lines = lines_of(start, 5000)
