@@ -24,18 +24,14 @@
 //! - [`record`]: keys and values of the log.
 //! - [`offsets`]: committed offsets, by group, topic and partition.
 //! - [`classic`]: the classic protocol (JoinGroup, SyncGroup, Heartbeat, LeaveGroup).
-//! - `consumer`: the protocol of KIP-848 (ConsumerGroupHeartbeat), its assignors, and the way between both protocols.
-//!   Its records, `consumer::Record`, are the types 3 to 8 and 16 (`encode(&self) -> (key, value)` and
-//!   `decode(kind, key, value)` as in [`record`]); the shard wraps them in [`Record`]. `ConsumerGroup` has
-//!   `replay(&mut self, &consumer::Record)`, and for each command a method that decides and touches nothing:
-//!   `heartbeat(&self, &Cx, &Request) -> Result<Decision, Refusal>`, where a [`Decision`] holds records, alarms and the
-//!   reply. Its soft state (sessions and rebalance timeouts) is touched only by methods that say so, and
-//!   `alarm(&self, &Cx, &Alarm) -> Decision` says what is due.
+//! - [`consumer`]: the protocol of KIP-848 (ConsumerGroupHeartbeat), its assignors, and the way between both protocols.
+//! - [`Shard`]: all groups of one partition, of either protocol.
 //!
 //! Topics are told by who calls ([`Topics`]): machines don't import each other.
 
 pub mod classic;
 pub mod command;
+pub mod consumer;
 pub mod offsets;
 pub mod record;
 mod shard;

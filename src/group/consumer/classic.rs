@@ -1,0 +1,333 @@
+//! Members of the classic protocol in a consumer group: JoinGroup, SyncGroup, Heartbeat, LeaveGroup (KIP-848).
+//!
+//! For the group they are members like all others; nobody of them leads and none of them waits for another: JoinGroup
+//! answers at once with the member's epoch as generation, SyncGroup with what it may read. A rebalance is told by
+//! Heartbeat. A member that may not keep all it has revokes at the next join, as cooperative assignors do; an eager one
+//! joins with nothing.
+
+use super::convert::{assignment_bytes, by_id, classic_group, downgrades_by_replacing, tombstones_after};
+use super::draft::{Draft, check_instance, check_size, find, find_static};
+use super::member::{ClassicMetadata, Member, MemberState, holds, without_epochs};
+use super::protocol;
+use super::soft::Timer;
+use super::state::State;
+use super::{Answer, ConsumerGroup, Decision};
+use crate::config::MigrationPolicy;
+use crate::error::ErrorCode;
+use crate::group::{Cx, Refusal};
+use crate::types::Epoch;
+use std::collections::BTreeSet;
+
+/// JoinGroup.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Join {
+    /// Its id; empty when it has none yet.
+    pub member_id: String,
+    /// Its name across restarts.
+    pub instance_id: Option<String>,
+    /// The client's name for itself.
+    pub client_id: String,
+    /// Its address.
+    pub client_host: String,
+    /// It is out when it is silent for so long; within the settings' bounds.
+    pub session_timeout_ms: i32,
+    /// How long it may take to join, and to sync.
+    pub rebalance_timeout_ms: i32,
+    /// `consumer`.
+    pub protocol_type: String,
+    /// Its assignors by name, each with a subscription.
+    pub protocols: Vec<(String, Vec<u8>)>,
+    /// A dynamic member without an id gets one and has to join again (KIP-394; from version 4 on).
+    pub requires_known_member_id: bool,
+}
+
+/// The answer to a [`Join`]: no leader, no members.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JoinReply {
+    /// `NONE` or `MEMBER_ID_REQUIRED`.
+    pub error: ErrorCode,
+    /// The member's id.
+    pub member_id: String,
+    /// Its epoch.
+    pub generation_id: Epoch,
+    /// Its first assignor.
+    pub protocol_name: String,
+}
+
+/// SyncGroup; what a leader assigns is not looked at.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sync {
+    /// The member.
+    pub member_id: String,
+    /// Its name across restarts.
+    pub instance_id: Option<String>,
+    /// Its epoch.
+    pub generation_id: Epoch,
+    /// From version 5 on.
+    pub protocol_type: Option<String>,
+    /// From version 5 on.
+    pub protocol_name: Option<String>,
+}
+
+/// The answer to a [`Sync`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct SyncReply {
+    /// `NONE` or `REBALANCE_IN_PROGRESS`.
+    pub error: ErrorCode,
+    /// What it may read, in the embedded protocol.
+    pub assignment: Vec<u8>,
+}
+
+/// Heartbeat.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ClassicBeat {
+    /// The member.
+    pub member_id: String,
+    /// Its name across restarts.
+    pub instance_id: Option<String>,
+    /// Its epoch.
+    pub generation_id: Epoch,
+}
+
+/// One member of a LeaveGroup.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Leaver {
+    /// Its id; may be empty for a static one.
+    pub member_id: String,
+    /// Its name across restarts.
+    pub instance_id: Option<String>,
+}
+
+/// What became of a [`Leaver`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Left {
+    /// Who.
+    pub member: Leaver,
+    /// `NONE`, `UNKNOWN_MEMBER_ID` or `FENCED_INSTANCE_ID`.
+    pub error: ErrorCode,
+}
+
+impl ConsumerGroup {
+    /// Decides a JoinGroup to a group that has members; one to an empty group makes a classic group of it (see
+    /// [`ConsumerGroup::tombstones`]). Session timeouts out of bounds are refused before. Writes down when the member
+    /// is due again; nothing else is touched.
+    ///
+    /// # Errors
+    /// `INCONSISTENT_GROUP_PROTOCOL`, `GROUP_MAX_SIZE_REACHED`, `UNKNOWN_MEMBER_ID`, `FENCED_INSTANCE_ID`,
+    /// `UNKNOWN_SERVER_ERROR` for a subscription that cannot be read.
+    pub fn join(&mut self, cx: &Cx<'_>, request: &Join) -> Result<Decision<JoinReply>, Refusal> {
+        let state = &self.state;
+        let inconsistent = |text| Err(Refusal::new(ErrorCode::InconsistentGroupProtocol, text));
+        if cx.settings.consumer.migration_policy == MigrationPolicy::Disabled {
+            return inconsistent(format!(
+                "Cannot join the consumer group {} with the classic protocol because the group migration is disabled.",
+                self.id
+            ));
+        }
+        let is_unknown = request.member_id.is_empty();
+        let id = if is_unknown { cx.fresh.to_text() } else { request.member_id.clone() };
+        check_size(state, cx, &id)?;
+        if !supports(state, request) {
+            return inconsistent(format!("Member {id}'s protocols are not supported."));
+        }
+        let first = request.protocols.first().map(|(name, _)| name.clone()).unwrap_or_default();
+        let mut reply =
+            JoinReply { error: ErrorCode::None, member_id: id.clone(), generation_id: 0, protocol_name: first };
+        if request.requires_known_member_id && is_unknown && request.instance_id.is_none() {
+            (reply.error, reply.generation_id) = (ErrorCode::MemberIdRequired, -1);
+            reply.protocol_name.clear();
+            return Ok(self.decided(cx, Vec::new(), &[], Answer::plain(reply)));
+        }
+        let said = request.protocols.first().map_or(&[][..], |(_, said)| said);
+        let said = protocol::subscription(said).map_err(|error| {
+            let text = format!("Malformed embedded consumer protocol in subscription deserialization: {error}.");
+            Refusal::new(ErrorCode::UnknownServerError, text)
+        })?;
+
+        let mut draft = Draft::new(state, cx, &self.seen, &id);
+        let before = request.instance_id.as_deref().and_then(|instance| state.static_member(instance));
+        match (&request.instance_id, before) {
+            (Some(_), Some(old)) if is_unknown => draft.replace(old),
+            (Some(instance), Some(old)) => check_instance(old, &id, instance)?,
+            (Some(instance), None) if !is_unknown => {
+                find_static(state, instance)?;
+            }
+            _ => {}
+        }
+        let owned = by_id(&said.owned_partitions, cx.topics);
+        let member = &mut draft.member;
+        member.instance_id = request.instance_id.clone().or(member.instance_id.take());
+        if let Some(rack) = said.rack_id.filter(|rack| !rack.is_empty()) {
+            member.rack_id = Some(rack.into_owned());
+        }
+        if request.rebalance_timeout_ms != -1 {
+            member.rebalance_timeout_ms = request.rebalance_timeout_ms;
+        }
+        member.topic_names = said.topics.into_iter().map(|name| name.into_owned()).collect();
+        member.topic_regex.clear();
+        member.client_id.clone_from(&request.client_id);
+        member.client_host.clone_from(&request.client_host);
+        let protocols = request.protocols.clone();
+        member.classic = Some(ClassicMetadata { session_timeout_ms: request.session_timeout_ms, protocols });
+
+        draft.write_member();
+        draft.write_regexes()?;
+        draft.write_epoch();
+        let mut becomes = None;
+        if before.is_some_and(|old| downgrades_by_replacing(state, cx, old)) {
+            let is_old = state.target_epoch < draft.epoch;
+            let target = draft.old.map(|old| state.target(&old.id)).cloned().unwrap_or_default();
+            if !is_old {
+                draft.reconcile(state.target_epoch, &target, Some(&owned))?;
+            }
+            let replaced = before.map(|old| old.id.as_str());
+            let others = state.members.values().filter(|member| Some(member.id.as_str()) != replaced);
+            let members = others.map(|member| (member, state.target(&member.id))).chain([(&draft.member, &target)]);
+            becomes = Some(Box::new(classic_group(draft.epoch, members, cx.topics, is_old)));
+            let tombstones = tombstones_after(state, &draft.records);
+            draft.records.extend(tombstones);
+        } else {
+            let (target_epoch, target) = draft.write_target();
+            draft.reconcile(target_epoch, &target, Some(&owned))?;
+            let ms = i64::from(request.session_timeout_ms);
+            draft.timers.push((id.clone(), Timer::NoJoin));
+            draft.timers.push((id.clone(), Timer::NoRebalance));
+            draft.timers.push((id.clone(), Timer::Session(ms)));
+            draft.timers.push((id, Timer::Sync(i64::from(request.rebalance_timeout_ms.max(0)))));
+        }
+        reply.generation_id = draft.member.epoch;
+        let Draft { records, timers, now_seen, .. } = draft;
+        self.seen = now_seen;
+        Ok(self.decided(cx, records, &timers, Answer { reply, becomes }))
+    }
+
+    /// Decides a SyncGroup: no records. Writes down when the member is due again.
+    ///
+    /// # Errors
+    /// `UNKNOWN_MEMBER_ID`, `FENCED_INSTANCE_ID`, `ILLEGAL_GENERATION`, `INCONSISTENT_GROUP_PROTOCOL`.
+    pub fn sync(&mut self, cx: &Cx<'_>, request: &Sync) -> Result<Decision<SyncReply>, Refusal> {
+        let member = self.classic_member(&request.member_id, request.instance_id.as_deref(), request.generation_id)?;
+        let classic = member.classic.clone().unwrap_or_default();
+        let first = classic.protocols.first().map_or("", |(name, _)| name);
+        let other_type = request.protocol_type.as_deref().filter(|name| *name != "consumer");
+        let other_name = request.protocol_name.as_deref().filter(|name| *name != first);
+        if let Some(name) = other_type {
+            let text = format!(
+                "The protocol type {name} from member {} request is not equal to the group protocol type consumer.",
+                member.id
+            );
+            return Err(Refusal::new(ErrorCode::InconsistentGroupProtocol, text));
+        }
+        if let Some(name) = other_name {
+            let text = format!(
+                "The protocol name {name} from member {} request is not equal to the protocol name {first} returned in \
+                 the join response.",
+                member.id
+            );
+            return Err(Refusal::new(ErrorCode::InconsistentGroupProtocol, text));
+        }
+        let id = member.id.clone();
+        if self.state.target_epoch > member.epoch && member.state != MemberState::UnrevokedPartitions {
+            let timers = [(id, Timer::Join(i64::from(member.rebalance_timeout_ms.max(0))))];
+            let reply = SyncReply { error: ErrorCode::RebalanceInProgress, assignment: Vec::new() };
+            return Ok(self.decided(cx, Vec::new(), &timers, Answer::plain(reply)));
+        }
+        let assignment = assignment_bytes(&without_epochs(&member.assigned), cx.topics, &classic.protocols);
+        let session = Timer::Session(i64::from(classic.session_timeout_ms));
+        let timers = [(id.clone(), Timer::NoSync), (id, session)];
+        let reply = SyncReply { error: ErrorCode::None, assignment };
+        Ok(self.decided(cx, Vec::new(), &timers, Answer::plain(reply)))
+    }
+
+    /// Decides a Heartbeat: no records; the answer is `NONE` or `REBALANCE_IN_PROGRESS`. Writes down when the member is
+    /// due again.
+    ///
+    /// # Errors
+    /// `UNKNOWN_MEMBER_ID`, `FENCED_INSTANCE_ID`, `ILLEGAL_GENERATION`.
+    pub fn classic_heartbeat(&mut self, cx: &Cx<'_>, request: &ClassicBeat) -> Result<Decision<ErrorCode>, Refusal> {
+        let member = self.classic_member(&request.member_id, request.instance_id.as_deref(), request.generation_id)?;
+        let session = member.classic.as_ref().map_or(0, |classic| i64::from(classic.session_timeout_ms));
+        let mut timers = vec![(member.id.clone(), Timer::Session(session))];
+        let mut error = ErrorCode::None;
+        let has_news = match member.state {
+            MemberState::UnrevokedPartitions => true,
+            MemberState::UnreleasedPartitions => !self.waits(member),
+            _ => false,
+        };
+        if member.epoch < self.state.target_epoch || has_news {
+            error = ErrorCode::RebalanceInProgress;
+            timers.push((member.id.clone(), Timer::Join(i64::from(member.rebalance_timeout_ms.max(0)))));
+        }
+        Ok(self.decided(cx, Vec::new(), &timers, Answer::plain(error)))
+    }
+
+    /// Decides a LeaveGroup, of members of either protocol.
+    pub fn leave(&mut self, cx: &Cx<'_>, leavers: &[Leaver]) -> Decision<Vec<Left>> {
+        let mut ids = BTreeSet::new();
+        let left = leavers
+            .iter()
+            .map(|leaver| {
+                let found = match &leaver.instance_id {
+                    None => find(&self.state, &self.id, &leaver.member_id),
+                    Some(instance) => find_static(&self.state, instance).and_then(|member| {
+                        if !leaver.member_id.is_empty() {
+                            check_instance(member, &leaver.member_id, instance)?;
+                        }
+                        Ok(member)
+                    }),
+                };
+                let error = match found {
+                    Ok(member) => {
+                        ids.insert(member.id.clone());
+                        ErrorCode::None
+                    }
+                    Err(refusal) => refusal.code,
+                };
+                Left { member: leaver.clone(), error }
+            })
+            .collect();
+        self.fence(cx, &ids, left)
+    }
+
+    /// Whether another member still holds something of the member's target.
+    fn waits(&self, member: &Member) -> bool {
+        self.state.target(&member.id).iter().any(|(topic, partitions)| {
+            partitions.iter().any(|partition| {
+                !holds(&member.assigned, *topic, *partition) && self.state.owners.contains_key(&(*topic, *partition))
+            })
+        })
+    }
+
+    fn classic_member(&self, id: &str, instance_id: Option<&str>, generation: Epoch) -> Result<&Member, Refusal> {
+        let member = match instance_id {
+            None => find(&self.state, &self.id, id)?,
+            Some(instance) => {
+                let member = self.state.static_member(instance).ok_or_else(|| {
+                    let text = format!("Member with instance id {instance} is not a member of group {}.", self.id);
+                    Refusal::new(ErrorCode::UnknownMemberId, text)
+                })?;
+                check_instance(member, id, instance)?;
+                member
+            }
+        };
+        if member.classic.is_none() {
+            let text = format!("Member {} does not use the classic protocol.", member.id);
+            return Err(Refusal::new(ErrorCode::UnknownMemberId, text));
+        }
+        if member.epoch != generation {
+            let text = format!(
+                "The request generation id {generation} is not equal to the member epoch {} of member {}.",
+                member.epoch, member.id
+            );
+            return Err(Refusal::new(ErrorCode::IllegalGeneration, text));
+        }
+        Ok(member)
+    }
+}
+
+/// All classic members must know one of its assignors; the first to come may bring any.
+fn supports(state: &State, request: &Join) -> bool {
+    let votes = |name: &str| state.protocols.get(name).copied().unwrap_or(0);
+    request.protocol_type == "consumer"
+        && request.protocols.iter().any(|(name, _)| state.members.is_empty() || votes(name) == state.classic_members)
+}
