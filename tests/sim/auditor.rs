@@ -7,7 +7,7 @@ use kq::api::describe_groups::{DescribeGroupsRequest, DescribeGroupsResponse};
 use kq::api::list_groups::{ListGroupsRequest, ListGroupsResponse};
 use kq::api::offset_fetch::{OffsetFetchRequest, OffsetFetchRequestGroup};
 use kq::error::ErrorCode;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 const DESCRIBE_VERSION: i16 = 6;
 const LIST_VERSION: i16 = 5;
@@ -28,8 +28,9 @@ enum Asked {
 pub struct Auditor {
     /// Groups to be asked for.
     groups: Vec<(String, Protocol)>,
-    next: Option<usize>,
-    asked: Option<Asked>,
+    /// Questions that are to be asked, and those that are.
+    next: Vec<Asked>,
+    asked: VecDeque<Asked>,
     /// What was answered, by question.
     found: BTreeMap<String, String>,
 }
@@ -42,44 +43,44 @@ impl Auditor {
 
     /// Begins to ask.
     pub fn begin(&mut self) {
-        (self.next, self.asked) = (Some(0), None);
+        self.next = vec![Asked::List];
+        for (group, protocol) in &self.groups {
+            self.next.push(match protocol {
+                Protocol::Consumer => Asked::DescribeConsumer(group.clone()),
+                _ => Asked::Describe(group.clone()),
+            });
+            self.next.push(Asked::Offsets(group.clone()));
+        }
+        self.asked.clear();
         self.found.clear();
     }
 
     /// All answers, once they are here.
     pub fn found(&self) -> Option<&BTreeMap<String, String>> {
-        (self.next == Some(1 + 2 * self.groups.len())).then_some(&self.found)
+        (self.next.is_empty() && self.asked.is_empty() && !self.found.is_empty()).then_some(&self.found)
     }
 
     fn ask(&mut self, cx: &mut Cx<'_>) {
-        let Some(next) = self.next.filter(|next| *next < 1 + 2 * self.groups.len()) else { return };
-        if self.asked.is_some() {
-            return;
+        for asked in std::mem::take(&mut self.next) {
+            match &asked {
+                Asked::List => cx.send(LIST_VERSION, &ListGroupsRequest::default()),
+                Asked::DescribeConsumer(group) => {
+                    let group_ids = vec![group.clone().into()];
+                    let request = ConsumerGroupDescribeRequest { group_ids, ..Default::default() };
+                    cx.send(CONSUMER_DESCRIBE_VERSION, &request);
+                }
+                Asked::Describe(group) => {
+                    let groups = vec![group.clone().into()];
+                    cx.send(DESCRIBE_VERSION, &DescribeGroupsRequest { groups, ..Default::default() });
+                }
+                Asked::Offsets(group) => {
+                    let group_id = group.clone().into();
+                    let one = OffsetFetchRequestGroup { group_id, topics: None, ..Default::default() };
+                    cx.send(FETCH_VERSION, &OffsetFetchRequest { groups: vec![one], ..Default::default() });
+                }
+            }
+            self.asked.push_back(asked);
         }
-        if next == 0 {
-            cx.send(LIST_VERSION, &ListGroupsRequest::default());
-            self.asked = Some(Asked::List);
-            return;
-        }
-        let (group, protocol) = self.groups[(next - 1) / 2].clone();
-        self.asked = Some(match (next % 2, protocol) {
-            (1, Protocol::Consumer) => {
-                let group_ids = vec![group.clone().into()];
-                let request = ConsumerGroupDescribeRequest { group_ids, ..Default::default() };
-                cx.send(CONSUMER_DESCRIBE_VERSION, &request);
-                Asked::DescribeConsumer(group)
-            }
-            (1, _) => {
-                let groups = vec![group.clone().into()];
-                cx.send(DESCRIBE_VERSION, &DescribeGroupsRequest { groups, ..Default::default() });
-                Asked::Describe(group)
-            }
-            _ => {
-                let one = OffsetFetchRequestGroup { group_id: group.clone().into(), topics: None, ..Default::default() };
-                cx.send(FETCH_VERSION, &OffsetFetchRequest { groups: vec![one], ..Default::default() });
-                Asked::Offsets(group)
-            }
-        });
     }
 }
 
@@ -89,7 +90,8 @@ impl Client for Auditor {
     }
 
     fn reply(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) {
-        let (code, question, answer) = match self.asked.take().expect("a reply to nothing") {
+        let asked = self.asked.pop_front().expect("a reply to nothing");
+        let (code, question, answer) = match &asked {
             Asked::List => {
                 let response: ListGroupsResponse<'_> = read(bytes, LIST_VERSION);
                 (response.error_code, "all groups".to_owned(), format!("{:?}", response.groups))
@@ -99,18 +101,18 @@ impl Client for Auditor {
                 let code = response.groups[0].error_code;
                 // A group that nobody has ever asked for is not there, before and after.
                 let absent = ErrorCode::from_code(code) == ErrorCode::GroupIdNotFound;
-                (if absent { 0 } else { code }, group, format!("{:?}", response.groups[0]))
+                (if absent { 0 } else { code }, group.clone(), format!("{:?}", response.groups[0]))
             }
             Asked::DescribeConsumer(group) => {
                 let response: ConsumerGroupDescribeResponse<'_> = read(bytes, CONSUMER_DESCRIBE_VERSION);
                 let code = response.groups[0].error_code;
                 let absent = ErrorCode::from_code(code) == ErrorCode::GroupIdNotFound;
-                (if absent { 0 } else { code }, group, format!("{:?}", response.groups[0]))
+                (if absent { 0 } else { code }, group.clone(), format!("{:?}", response.groups[0]))
             }
             Asked::Offsets(group) => {
                 let (code, told) = told(cx, FETCH_VERSION, bytes);
                 if code.is_none() {
-                    let known = cx.oracle.group(&group);
+                    let known = cx.oracle.group(group);
                     let mut results: Vec<Result<(), String>> = Vec::new();
                     for (part, floor) in known.floors() {
                         results.push(match told.get(&part) {
@@ -120,7 +122,7 @@ impl Client for Auditor {
                         });
                     }
                     for result in results {
-                        cx.oracle.judge(&group, result);
+                        cx.oracle.judge(group, result);
                     }
                 }
                 (code.code(), format!("offsets of {group}"), format!("{told:?}"))
@@ -128,17 +130,19 @@ impl Client for Auditor {
         };
         if code == 0 {
             self.found.insert(question, answer);
-            self.next = self.next.map(|next| next + 1);
-            return self.ask(cx);
+            return;
         }
         match ErrorCode::from_code(code) {
-            ErrorCode::CoordinatorLoadInProgress | ErrorCode::NotCoordinator => cx.wake_in = Some(AGAIN_MS),
+            ErrorCode::CoordinatorLoadInProgress | ErrorCode::NotCoordinator => {
+                self.next.push(asked);
+                cx.wake_in = Some(AGAIN_MS);
+            }
             code => cx.oracle.violated(format!("the auditor asked for {question} and was told {code}")),
         }
     }
 
     fn disconnected(&mut self) {
-        self.asked = None;
+        self.asked.clear();
     }
 
     fn is_idle(&self) -> bool {

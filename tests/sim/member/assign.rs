@@ -10,8 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Known {
     /// Its id.
     pub member_id: String,
-    /// Its own name.
-    pub instance_id: Option<String>,
     /// Its subscription, in bytes.
     pub metadata: Vec<u8>,
 }

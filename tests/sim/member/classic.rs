@@ -3,7 +3,7 @@
 use super::assign::{Known, assign};
 use super::{Asked, Member, Protocol, Stage, Style};
 use crate::client::{Cx, read};
-use crate::oracle::groups::{Part, Shares};
+use crate::oracle::groups::{Owner, Part, Shares};
 use kq::api::heartbeat::{HeartbeatRequest, HeartbeatResponse};
 use kq::api::join_group::{JoinGroupRequest, JoinGroupRequestProtocol, JoinGroupResponse};
 use kq::api::leave_group::{LeaveGroupRequest, LeaveGroupResponse, MemberIdentity};
@@ -14,6 +14,9 @@ use kq::wire::consumer_protocol::{
     AssignedPartitions, ConsumerProtocolAssignment, ConsumerProtocolSubscription, OwnedPartitions, PROTOCOL_TYPE,
 };
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Of a UUID as text.
+const UUID_LENGTH: usize = 36;
 
 impl Member {
     pub(super) fn go_on_classic(&mut self, cx: &mut Cx<'_>, style: Style) {
@@ -79,6 +82,7 @@ impl Member {
             protocols: vec![JoinGroupRequestProtocol { name: name.into(), metadata: metadata.into() }],
             ..Default::default()
         };
+        cx.oracle.tell(|| format!("{} {} joins, owning {owned:?} of {}", cx.now, self.who(), self.epoch));
         (self.leads, self.is_turned_away) = (false, false);
         self.roster.clear();
         cx.send(self.versions.join, &request);
@@ -102,7 +106,6 @@ impl Member {
         self.leads = response.leader == self.member_id;
         let known = response.members.into_iter().map(|m| Known {
             member_id: m.member_id.into_owned(),
-            instance_id: m.group_instance_id.map(|id| id.into_owned()),
             metadata: m.metadata.into_owned(),
         });
         self.roster = known.collect();
@@ -124,11 +127,7 @@ impl Member {
             Stage::Leading => {
                 let shares = assign(style, &self.roster, &counts);
                 self.counts = Some(counts);
-                let named = self.roster.iter().map(|known| {
-                    let owner = known.instance_id.clone().unwrap_or_else(|| known.member_id.clone());
-                    (owner, shares.get(&known.member_id).cloned().unwrap_or_default())
-                });
-                let named: Shares = named.collect();
+                let named: Shares = shares.iter().map(|(id, parts)| (owner_of(id), parts.clone())).collect();
                 cx.oracle.tell(|| format!("{} {} assigns {named:?} for {}", cx.now, self.who(), self.epoch));
                 cx.oracle.group(&self.group).assigning(self.epoch, named);
                 self.sync(cx, shares);
@@ -248,6 +247,15 @@ impl Member {
             code => self.refused(cx, "LeaveGroup", code),
         }
         self.member_id.clear();
+    }
+}
+
+/// Who has an id of a classic group: the coordinator puts a static member's own name in front, and old leaders are not told
+/// it in any other way.
+fn owner_of(member_id: &str) -> Owner {
+    match member_id.split_at_checked(member_id.len().wrapping_sub(UUID_LENGTH)) {
+        Some((name, _)) if name != "sim-" => name.trim_end_matches('-').to_owned(),
+        _ => member_id.to_owned(),
     }
 }
 

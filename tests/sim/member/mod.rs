@@ -136,8 +136,8 @@ impl Member {
             is_mixed: false,
             instance: None,
             versions,
-            session_timeout_ms: 150 + (bits >> 8 & 127) as i32,
-            rebalance_timeout_ms: 300 + (bits >> 16 & 127) as i32,
+            session_timeout_ms: 200 + (bits >> 8 & 127) as i32,
+            rebalance_timeout_ms: 330 + (bits >> 16 & 127) as i32,
             subscription: BTreeSet::new(),
             member_id: String::new(),
             epoch: -1,
@@ -178,7 +178,8 @@ impl Member {
     /// What it owns once it has settled: in a group, knowing where to begin. `None` before.
     pub fn settled(&self) -> Option<(i32, Vec<&Part>)> {
         let knows = self.owned.values().all(Option::is_some);
-        (self.stage == Stage::In && knows && !self.modern.owes()).then(|| (self.epoch, self.owned.keys().collect()))
+        let owes = self.protocol == Protocol::Consumer && self.modern.owes();
+        (self.stage == Stage::In && knows && !owes).then(|| (self.epoch, self.owned.keys().collect()))
     }
 
     /// Whether it will never be a member again, or the group has no room for it.
@@ -321,6 +322,7 @@ impl Member {
 
     /// What to do about a code that is no success.
     fn refused(&mut self, cx: &mut Cx<'_>, what: &str, code: ErrorCode) {
+        cx.oracle.tell(|| format!("{} {}: {what} gets {code}", cx.now, self.who()));
         match code {
             ErrorCode::UnknownMemberId => {
                 self.lose_all(cx);

@@ -12,7 +12,7 @@ use kq::types::Millis;
 use std::collections::BTreeSet;
 
 /// `group.consumer.session.timeout.ms` of the run.
-pub const CONSUMER_SESSION_TIMEOUT_MS: Millis = 200;
+pub const CONSUMER_SESSION_TIMEOUT_MS: Millis = 250;
 
 /// What only a member of this protocol keeps.
 #[derive(Default)]
@@ -132,9 +132,16 @@ impl Member {
                 (self.stage, self.epoch) = (Stage::Out, 0);
                 return;
             }
+            // The last of this protocol was expelled, and the group is a classic one by now.
+            ErrorCode::GroupIdNotFound if self.is_mixed => {
+                self.lose_all(cx);
+                (self.stage, self.epoch) = (Stage::Out, 0);
+                return;
+            }
             // Another process lives under this name.
             ErrorCode::UnreleasedInstanceId => {
                 self.begin_anew();
+                self.is_turned_away = true;
                 self.silent_until = cx.now + 50;
                 return;
             }

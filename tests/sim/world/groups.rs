@@ -10,7 +10,6 @@ use crate::client::Topic;
 use crate::member::{CONSUMER_SESSION_TIMEOUT_MS, Member, Protocol, Style};
 use crate::oracle::groups::Part;
 use crate::oracle::{Cleanup, Promise};
-use kq::api::TABLE;
 use kq::log::memory::MemoryDisk;
 use kq::types::Millis;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,10 +20,9 @@ const MEMBERS: usize = 20;
 /// ended, and rebalances that they held up.
 const CALM_WITHIN_MS: Millis = 6_000;
 /// Until everything that was sent has been answered.
-const ECHO_MS: Millis = 40;
-/// The key of ConsumerGroupHeartbeat.
-const CONSUMER_GROUP_HEARTBEAT: i16 = 68;
-
+const ECHO_MS: Millis = 20;
+/// The dead are forgotten after this: sessions and rebalance timeouts are shorter.
+const OBLIVION_MS: Millis = 460;
 /// Group names, what their members speak, and whether some speak the other protocol.
 const GROUPS: [(&str, Protocol, bool); 5] = [
     ("eager", Protocol::Classic(Style::Eager), false),
@@ -66,8 +64,9 @@ impl World {
             cleanup: Cleanup::Delete,
         };
         let topics: Vec<Topic> = (0..=chance.below(2)).map(|index| topic(index, 1 + chance.below(4))).collect();
-        let served = TABLE.iter().any(|row| row.key == CONSUMER_GROUP_HEARTBEAT) && serves_consumer_groups();
-        let groups: Vec<_> = GROUPS.iter().filter(|(_, protocol, _)| served || *protocol != Protocol::Consumer).collect();
+        let groups = crowd(&mut chance);
+        // Classic members of one group must have a protocol in common.
+        let style = if chance.one_in(2) { Style::Eager } else { Style::Cooperative };
         let mut clients = vec![(Someone::Admin(Admin::of_groups()), None)];
         let all = |topics: &[Topic]| topics.iter().map(|topic| topic.name.clone()).collect::<Vec<_>>();
         for id in 0..MEMBERS {
@@ -77,13 +76,12 @@ impl World {
                 _ => loop {
                     let group = groups[chance.below(groups.len() as i64) as usize];
                     if group.1 != Protocol::None {
-                        break *group;
+                        break group;
                     }
                 },
             };
             let protocol = match chance.below(4) {
-                0 if mixed => Protocol::Classic(Style::Eager),
-                1 if mixed => Protocol::Classic(Style::Cooperative),
+                0 | 1 if mixed => Protocol::Classic(style),
                 _ => protocol,
             };
             let mut member = Member::new(id, name, protocol, chance.bits());
@@ -111,6 +109,9 @@ impl World {
         self.settle();
         self.calm_down();
         if self.oracle.violation.is_some() {
+            return;
+        }
+        if !self.advance(self.now + OBLIVION_MS) {
             return;
         }
         self.silent = true;
@@ -214,7 +215,14 @@ impl World {
     }
 }
 
-/// Whether members of KIP-848 have an answer.
-fn serves_consumer_groups() -> bool {
-    false
+/// One group of who is alone, and two to four others: the fewer, the larger.
+fn crowd(chance: &mut Chance) -> Vec<(&'static str, Protocol, bool)> {
+    let mut groups = GROUPS.to_vec();
+    for _ in 0..chance.below(3) {
+        let index = chance.below(groups.len() as i64) as usize;
+        if groups[index].1 != Protocol::None {
+            groups.remove(index);
+        }
+    }
+    groups
 }
