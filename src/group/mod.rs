@@ -32,11 +32,13 @@
 pub mod classic;
 pub mod command;
 pub mod consumer;
+mod load;
 pub mod offsets;
 pub mod record;
 mod shard;
 
 pub use command::{Command, Reply, Token};
+pub use load::{Loaded, replay_batches};
 pub use record::Record;
 pub use shard::Shard;
 
@@ -133,10 +135,11 @@ impl From<ErrorCode> for Refusal {
     }
 }
 
-/// The partition of [`OFFSETS_TOPIC`] that a group belongs to: Java's `String.hashCode` without its sign.
+/// The partition of [`OFFSETS_TOPIC`] that a group belongs to, by Java's `String.hashCode`: its distance from 0, not
+/// what is left of it without the sign bit.
 pub fn partition_of(group: &str, partitions: i32) -> Partition {
     let hash = group.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
-    (hash & i32::MAX) % partitions.max(1)
+    hash.checked_abs().unwrap_or(0) % partitions.max(1)
 }
 
 #[cfg(test)]

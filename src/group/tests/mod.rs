@@ -29,8 +29,9 @@ fn check_with(properties: &str, story: &str, expected: Expect) {
 
 #[test]
 fn a_group_has_the_partition_that_kafka_gives_it() {
-    // String.hashCode: "test" is 3556498, "polygenelubricants" is i32::MIN.
+    // String.hashCode: "test" is 3556498, "payment-processors" is -885514168, "polygenelubricants" is i32::MIN.
     assert_eq!(super::partition_of("test", 50), 48);
+    assert_eq!(super::partition_of("payment-processors", 50), 18);
     assert_eq!(super::partition_of("polygenelubricants", 50), 0);
     assert_eq!(super::partition_of("", 50), 0);
 }

@@ -1,0 +1,70 @@
+"""Groups of other people's clients: members join, leave, die and come back, and every record is seen, none without need twice."""
+import threading
+
+import pytest
+
+import raw
+from group import Group
+
+COUNT = 200_000
+PARTITIONS = 6
+CLIENTS = [("java", "classic"), ("java", "consumer"), ("confluent-kafka", "classic"), ("confluent-kafka", "consumer"),
+           ("kafka-python", "classic"), ("kcat", "classic")]
+
+
+@pytest.mark.parametrize("client,protocol", CLIENTS, ids=["-".join(c) for c in CLIENTS])
+def test_members_come_and_go(broker, jvm, tmp_path, topic, client, protocol):
+    """All commit when they give partitions up. Java and confluent-kafka do that in the cooperative way; kcat is eager, and so is
+    kafka-python here: its cooperative assignor leaves a third member without partitions, with any broker."""
+    with raw.Conn(broker) as c:
+        assert raw.create(c, topic, PARTITIONS)[0] == 0
+    group = Group(broker, jvm, tmp_path, client, protocol, topic, PARTITIONS)
+    try:
+        come_and_go(group)
+    finally:
+        group.close()
+
+
+def come_and_go(group):
+    a, b, s, again = group.member("a"), group.member("b"), group.member("static", "instance"), group.member("again", "instance")
+    for m in (a, b, s):
+        m.go()
+    group.settled(a, b, s)
+    group.produce(COUNT // 4)
+    group.all_seen()
+
+    # One leaves while records flow.
+    producing = threading.Thread(target=group.produce, args=[COUNT // 4])
+    producing.start()
+    b.close()
+    group.settled(a, s)
+    producing.join()
+    group.all_seen()
+    assert not group.twice, f"seen twice after one has left: {sorted(group.twice)[:5]}"
+
+    # The static member goes and comes back: it has what it had, and nobody else has noticed.
+    mine, changes = set(s.assigned), a.changes
+    s.close()
+    group.produce(COUNT // 4)
+    again.go()
+    group.until(lambda: again.assigned == mine, f"the static member has {mine} again")
+    group.all_seen()
+    assert a.changes == changes, "the group was disturbed by a static member's return"
+    assert not group.twice, f"seen twice after the static member's return: {sorted(group.twice)[:5]}"
+
+    # One dies in the middle of its work.
+    before = sum(map(len, a.seen.values()))
+    producing = threading.Thread(target=group.produce, args=[COUNT // 4])
+    producing.start()
+    group.until(lambda: sum(map(len, a.seen.values())) > before, "a is at work")
+    a.kill()
+    committed = group.committed()
+    group.settled(again)
+    producing.join()
+    group.all_seen()
+    # What it had not committed yet is seen again, and nothing else.
+    lost = {(p, o) for p, offsets in a.seen.items() for o in offsets if o >= committed.get(p, 0)}
+    assert group.twice <= lost, f"seen twice after a death: {sorted(group.twice - lost)[:5]}"
+
+    again.close()
+    assert group.committed() == dict(enumerate(group.ends))
