@@ -313,6 +313,8 @@ pub enum Question {
         /// Only records below this offset count.
         upto: Offset,
     },
+    /// The bytes of the batches of a read. Answered by [`Answer::Content`].
+    Content(Read),
     /// Sizes of all log directories. Answered by [`Answer::Dirs`].
     Dirs,
 }
@@ -339,6 +341,8 @@ pub enum Answer {
     Located(Vec<Result<Option<FileRange>, StorageFault>>),
     /// For [`Question::FindTime`] and [`Question::MaxTimestamp`]: offset and timestamp of the record.
     Found(Result<Option<(Offset, Millis)>, StorageFault>),
+    /// For [`Question::Content`]: whole batches; none where there is none in range.
+    Content(Result<Vec<u8>, StorageFault>),
     /// For [`Question::Dirs`].
     Dirs(Vec<DirUse>),
 }

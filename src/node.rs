@@ -74,6 +74,7 @@ impl Node {
             Input::Stop => {
                 self.stopping = true;
                 broker.drain_fetches(out);
+                broker.drain_groups(out);
             }
         }
         broker.tick(now, out);

@@ -48,6 +48,8 @@ pub enum Waiting {
     },
     /// The answer to a question.
     Answer(Then<Answer>),
+    /// A group's reply, or why its coordinator has none.
+    Group(Then<crate::broker::GroupResult>),
     /// The controller's reply; `None` when the metadata log is out of service.
     Meta(Then<Option<meta::Reply>>),
 }

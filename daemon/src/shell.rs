@@ -13,7 +13,8 @@ use crate::pages;
 use crate::store::{Done, PendingAppend, Store};
 use crate::timers::{Timer, Timers};
 use kq::config::BrokerSettings;
-use kq::event::{Effect, Input};
+use kq::error::ErrorCode;
+use kq::event::{Answer, Effect, Input, Question, Read, StorageFault};
 use kq::log::DiskFile;
 use kq::node::Node;
 use kq::types::{ConnId, FileRange, LogId, Millis};
@@ -106,6 +107,9 @@ impl Shell {
                         appends.push(PendingAppend { log, generation, base_offset, epoch, batch });
                     }
                     Effect::Sync { log, generation } => syncs.push((log, generation)),
+                    Effect::Ask { token, question: Question::Content(read) } => {
+                        self.read_content(token, &read, &mut inputs);
+                    }
                     Effect::Ask { token, question } => {
                         let answer = self.store.answer(question, &mut inputs);
                         inputs.push(Input::Answer { token, answer });
@@ -142,6 +146,12 @@ impl Shell {
 
     /// Takes in what a helper has finished.
     pub fn take_done(&mut self, done: Done, inputs: &mut Vec<Input<'_>>) {
+        let done = match done {
+            Done::Content { token, result } => {
+                return inputs.push(Input::Answer { token, answer: Answer::Content(result) });
+            }
+            done => done,
+        };
         if let Done::Warmed { conn, failure } = &done {
             if let Some(link) = self.links.get(*conn) {
                 link.cold = false;
@@ -219,6 +229,35 @@ impl Shell {
             }
             mailbox.post(Done::Warmed { conn, failure });
         });
+    }
+
+    /// Reads a part of a log for the core, on a thread that may wait for the disk.
+    fn read_content(&mut self, token: u64, read: &Read, inputs: &mut Vec<Input<'_>>) {
+        let fault = |message: String| StorageFault { code: ErrorCode::KafkaStorageError, message };
+        let found = match self.store.answer(Question::Locate(vec![*read]), inputs) {
+            Answer::Located(mut found) => found.pop().unwrap_or(Ok(None)),
+            _ => Ok(None),
+        };
+        let file = match found {
+            Ok(Some(range)) => self.store.file_of(&range).map(|file| (file, range)).map_err(fault),
+            Ok(None) => return inputs.push(Input::Answer { token, answer: Answer::Content(Ok(Vec::new())) }),
+            Err(fault) => Err(fault),
+        };
+        match file {
+            Ok((file, range)) => {
+                let mailbox = self.mailbox.clone();
+                self.readers.run(move || {
+                    let mut bytes = vec![0; range.len as usize];
+                    let result = match file.read_at(&mut bytes, range.position) {
+                        Ok(n) if n == bytes.len() => Ok(bytes),
+                        Ok(n) => Err(fault(format!("{n} of {} bytes are there", bytes.len()))),
+                        Err(error) => Err(fault(error.what)),
+                    };
+                    mailbox.post(Done::Content { token, result });
+                });
+            }
+            Err(fault) => inputs.push(Input::Answer { token, answer: Answer::Content(Err(fault)) }),
+        }
     }
 
     /// A page for HTTP.

@@ -29,6 +29,15 @@ pub struct Context<'a> {
     pub to: ReplyTo,
     /// The other end.
     pub peer: &'a Peer,
+    /// The client's name for itself; empty when it has none.
+    pub client_id: &'a str,
+}
+
+impl Context<'_> {
+    /// The client's address in the form that Kafka keeps with members of groups.
+    pub fn client_host(&self) -> String {
+        format!("/{}", self.peer.host)
+    }
 }
 
 /// Decodes a frame and runs its handler.
@@ -63,9 +72,9 @@ fn try_dispatch<'a>(
         ));
     }
     let mut reader = Reader::new(frame.bytes);
-    RequestHeader::decode(&mut reader, version >= row.flexible_from).map_err(bad)?;
+    let header = RequestHeader::decode(&mut reader, version >= row.flexible_from).map_err(bad)?;
     let body = &frame.bytes[reader.position()..];
-    let cx = Context { now, to, peer: frame.peer };
+    let cx = Context { now, to, peer: frame.peer, client_id: header.client_id.as_deref().unwrap_or_default() };
     match handle(key, broker, cx, body, out) {
         Some(Ok(())) => Ok(()),
         Some(Err(e)) => Err(format!("bad {} v{version} request: {e}", row.name)),

@@ -3,9 +3,10 @@
 //! One key per request up to 3, a batch from 4 on (KIP-699).
 
 use super::{Api, Context};
-use crate::broker::Broker;
+use crate::broker::{Broker, ReplyTo};
 use crate::error::ErrorCode;
 use crate::event::Effect;
+use crate::group::OFFSETS_TOPIC;
 use crate::message;
 use crate::wire::Str;
 
@@ -50,35 +51,69 @@ message! {
     }
 }
 
-/// What this version has to say of groups and transactions.
-const NOT_SERVED: &str = "kq does not serve consumer groups and transactions yet: assign partitions by hand";
+/// What this version has to say of transactions and share groups.
+const NOT_SERVED: &str = "kq does not serve transactions and share groups yet";
+/// Who is asked for, by number.
+const GROUP: i8 = 0;
+const TRANSACTION: i8 = 1;
+const SHARE: i8 = 2;
 
-/// No coordinator is there, and a client that hears so retries in vain no more than it must: the honest answer.
 pub(super) fn handle(
     broker: &mut Broker,
     cx: Context<'_>,
     request: FindCoordinatorRequest<'_>,
     out: &mut Vec<Effect<'_>>,
 ) {
-    let code = match request.key_type {
-        0..=2 => ErrorCode::CoordinatorNotAvailable.code(),
-        _ => ErrorCode::InvalidRequest.code(),
+    let (to, listener) = (cx.to, cx.peer.listener);
+    let keys: Vec<String> = match to.version {
+        ..=3 => vec![request.key.into_owned()],
+        _ => request.coordinator_keys.into_iter().map(|key| key.into_owned()).collect(),
     };
-    let coordinators = request.coordinator_keys.into_iter().map(|key| Coordinator {
-        key,
-        node_id: -1,
-        port: -1,
-        error_code: code,
-        error_message: Some(NOT_SERVED.into()),
-        ..Default::default()
-    });
+    let refused = match request.key_type {
+        GROUP => None,
+        TRANSACTION | SHARE => Some((ErrorCode::CoordinatorNotAvailable, NOT_SERVED)),
+        _ => Some((ErrorCode::InvalidRequest, "The key type is not known.")),
+    };
+    if let Some((code, message)) = refused {
+        let one = |key| Coordinator { error_message: Some(message.into()), ..nobody(key, code) };
+        return answer(broker, to, keys.into_iter().map(one).collect(), out);
+    }
+    // The first who asks for a coordinator makes the topic that its groups live in.
+    let then = move |broker: &mut Broker, (), out: &mut Vec<Effect<'_>>| {
+        let there = broker.image.topic(OFFSETS_TOPIC).is_some();
+        let endpoint = broker.endpoints.get(listener).filter(|_| there);
+        let one = |key: String| match endpoint {
+            Some(endpoint) => Coordinator {
+                key: key.into(),
+                node_id: broker.node,
+                host: endpoint.host.clone().into(),
+                port: i32::from(endpoint.port),
+                ..Default::default()
+            },
+            None => nobody(key, ErrorCode::CoordinatorNotAvailable),
+        };
+        answer(broker, to, keys.into_iter().map(one).collect(), out);
+    };
+    broker.with_offsets_topic(Box::new(then), out);
+}
+
+fn nobody(key: String, code: ErrorCode) -> Coordinator<'static> {
+    Coordinator { key: key.into(), node_id: -1, port: -1, error_code: code.code(), ..Default::default() }
+}
+
+fn answer(broker: &Broker, to: ReplyTo, coordinators: Vec<Coordinator<'_>>, out: &mut Vec<Effect<'_>>) {
+    if to.version >= 4 {
+        return broker.reply(to, &FindCoordinatorResponse { coordinators, ..Default::default() }, out);
+    }
+    let Some(one) = coordinators.into_iter().next() else { return };
+    let message = if one.error_code == 0 { Some(ErrorCode::None.name().into()) } else { one.error_message };
     let response = FindCoordinatorResponse {
-        error_code: code,
-        error_message: Some(NOT_SERVED.into()),
-        node_id: -1,
-        port: -1,
-        coordinators: coordinators.collect(),
+        error_code: one.error_code,
+        error_message: message,
+        node_id: one.node_id,
+        host: one.host,
+        port: one.port,
         ..Default::default()
     };
-    broker.reply(cx.to, &response, out);
+    broker.reply(to, &response, out);
 }

@@ -2,33 +2,59 @@
 //!
 //! A key is served when it stands in the table; a key whose declarations differ from its row does not compile.
 
-use crate::broker::Broker;
+use crate::broker::{Broker, GroupResult};
+use crate::error::ErrorCode;
 use crate::event::Effect;
+use crate::group::Reply;
 use crate::wire::{Message, WireError};
 
 pub mod alter_configs;
 pub mod api_versions;
+pub mod consumer_group_describe;
+pub mod consumer_group_heartbeat;
 pub mod create_partitions;
 pub mod create_topics;
+pub mod delete_groups;
 pub mod delete_records;
 pub mod delete_topics;
 pub mod describe_cluster;
 pub mod describe_configs;
+pub mod describe_groups;
 pub mod describe_log_dirs;
 pub mod describe_producers;
 pub mod describe_topic_partitions;
 mod dispatch;
 pub mod fetch;
 pub mod find_coordinator;
+pub mod heartbeat;
 pub mod incremental_alter_configs;
 pub mod init_producer_id;
+pub mod join_group;
+pub mod leave_group;
 pub mod list_config_resources;
+pub mod list_groups;
 pub mod list_offsets;
 pub mod metadata;
+pub mod offset_commit;
+pub mod offset_delete;
+pub mod offset_fetch;
 pub mod offset_for_leader_epoch;
 pub mod produce;
+pub mod sync_group;
 
 pub use dispatch::{Context, Frame, dispatch};
+
+/// What everybody may do with a group, as bits (KIP-430): READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS.
+const GROUP_OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
+
+/// The code of a group's result, where it is not an answer of its own kind.
+fn code_of(result: &GroupResult) -> ErrorCode {
+    match result {
+        Ok(Reply::Refused(refusal)) => refusal.code,
+        Ok(_) => ErrorCode::None,
+        Err(code) => *code,
+    }
+}
 
 /// One key of the protocol.
 pub trait Api {
@@ -138,7 +164,15 @@ table! {
     fetch::Fetch,
     list_offsets::ListOffsets,
     metadata::Metadata,
+    offset_commit::OffsetCommit,
+    offset_fetch::OffsetFetch,
     find_coordinator::FindCoordinator,
+    join_group::JoinGroup,
+    heartbeat::Heartbeat,
+    leave_group::LeaveGroup,
+    sync_group::SyncGroup,
+    describe_groups::DescribeGroups,
+    list_groups::ListGroups,
     api_versions::ApiVersions,
     create_topics::CreateTopics,
     delete_topics::DeleteTopics,
@@ -149,9 +183,13 @@ table! {
     alter_configs::AlterConfigs,
     describe_log_dirs::DescribeLogDirs,
     create_partitions::CreatePartitions,
+    delete_groups::DeleteGroups,
     incremental_alter_configs::IncrementalAlterConfigs,
+    offset_delete::OffsetDelete,
     describe_cluster::DescribeCluster,
     describe_producers::DescribeProducers,
+    consumer_group_heartbeat::ConsumerGroupHeartbeat,
+    consumer_group_describe::ConsumerGroupDescribe,
     list_config_resources::ListConfigResources,
     describe_topic_partitions::DescribeTopicPartitions,
 }

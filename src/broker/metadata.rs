@@ -225,10 +225,18 @@ impl Broker {
 
     /// Makes one committed record real; returns the log that it opens.
     fn publish(&mut self, record: &Record, out: &mut Vec<Effect<'_>>) -> Option<LogId> {
+        let mut gone = None;
         if let Record::RemoveTopic(r) = record {
             self.unhost(r.topic_id, out);
+            gone = self.image.topic_by_id(r.topic_id).map(|topic| topic.name.clone());
         }
         self.image.replay(record);
+        if matches!(record, Record::Topic(_) | Record::Partition(_) | Record::RemoveTopic(_)) {
+            self.groups.topics_version += 1;
+        }
+        if let Some(topic) = gone {
+            self.forget_group_offsets(&topic, out);
+        }
         match record {
             Record::Partition(r) => self.host(r.topic_id, r.partition_id, out),
             Record::PartitionChange(r) => {

@@ -1,9 +1,11 @@
 //! The broker: introduces the machines to each other. What each input means for partitions, metadata and those who wait.
 
+mod groups;
 mod metadata;
 mod partition;
 mod session;
 
+pub use groups::{GroupResult, Groups};
 pub use partition::{Hosted, State};
 pub use session::{Session, SessionKey, SessionPart, Sessions, next_epoch};
 
@@ -66,6 +68,8 @@ pub struct Broker {
     pub sessions: Sessions,
     /// Producer ids of this broker's block: next, and end.
     pub producer_ids: (i64, i64),
+    /// Groups that are coordinated here.
+    groups: Groups,
     controller: Controller,
     meta: MetaLog,
     hosted: Vec<Option<Hosted>>,
@@ -121,6 +125,7 @@ impl Broker {
             image: Image::default(),
             parked: Parked::default(),
             producer_ids: (0, 0),
+            groups: Groups::new([seed[0].rotate_left(23), seed[1].rotate_left(41)]),
             meta: MetaLog::default(),
             hosted: Vec::new(),
             by_topic: BTreeMap::new(),
@@ -147,7 +152,7 @@ impl Broker {
     /// When something is due next.
     pub fn deadline(&self) -> Option<Millis> {
         let flush = self.flush_watch.first().map(|(at, _)| *at);
-        [self.parked.deadline(), flush, self.retention_at].into_iter().flatten().min()
+        [self.parked.deadline(), flush, self.retention_at, self.groups.deadline()].into_iter().flatten().min()
     }
 
     /// A partition's slot.
@@ -242,7 +247,9 @@ impl Broker {
                 Part::Failed(ErrorCode::KafkaStorageError)
             }
         };
-        for (token, index) in std::mem::take(&mut hosted.until_open) {
+        let waiting = std::mem::take(&mut hosted.until_open);
+        self.group_log_opened(log, out);
+        for (token, index) in waiting {
             self.settle(token, index, part, out);
         }
         if let Start::Logs(left) = self.start {
@@ -378,6 +385,7 @@ impl Broker {
         if self.retention_at.is_some_and(|at| at <= now) {
             self.retain(now, out);
         }
+        self.tick_groups(now, out);
     }
 
     /// Asks for a producer snapshot at the end of every log that has records, so that the next start need not read
@@ -434,6 +442,7 @@ impl Broker {
             }
             Waiting::Answer(_) => {}
             Waiting::Meta(then) => then(self, None, out),
+            Waiting::Group(then) => then(self, Err(ErrorCode::CoordinatorNotAvailable), out),
         }
     }
 
@@ -498,6 +507,7 @@ impl Broker {
 
     /// Everybody who waits for this log gets an error.
     fn fail_waiters(&mut self, log: LogId, code: ErrorCode, out: &mut Vec<Effect<'_>>) {
+        self.group_log_lost(log, out);
         self.fail_queue(log, |hosted| &mut hosted.until_appended, code, out);
         self.fail_queue(log, |hosted| &mut hosted.until_committed, code, out);
         self.fail_queue(log, |hosted| &mut hosted.until_trimmed, code, out);

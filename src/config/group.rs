@@ -13,6 +13,8 @@ pub struct GroupSettings {
     pub offsets_topic_replication_factor: i16,
     /// `offsets.topic.segment.bytes`, when it is made.
     pub offsets_topic_segment_bytes: i32,
+    /// `offsets.topic.compression.codec`: how records are packed, by number.
+    pub offsets_topic_codec: i16,
     /// `offset.metadata.max.bytes`: the text that a client may store with an offset.
     pub offset_metadata_max_bytes: i32,
     /// `offsets.retention.minutes`, in ms: how long offsets that nobody uses are kept.
@@ -111,6 +113,7 @@ impl GroupSettings {
                 raw("offsets.topic.replication.factor"),
             )?,
             offsets_topic_segment_bytes: int("offsets.topic.segment.bytes")?,
+            offsets_topic_codec: number("offsets.topic.compression.codec", raw("offsets.topic.compression.codec"))?,
             offset_metadata_max_bytes: int("offset.metadata.max.bytes")?,
             offsets_retention_ms: i64::from(int("offsets.retention.minutes")?) * 60_000,
             offsets_retention_check_interval_ms: number(

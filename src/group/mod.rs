@@ -23,7 +23,7 @@
 //!
 //! - [`record`]: keys and values of the log.
 //! - [`offsets`]: committed offsets, by group, topic and partition.
-//! - `classic`: the classic protocol (JoinGroup, SyncGroup, Heartbeat, LeaveGroup).
+//! - [`classic`]: the classic protocol (JoinGroup, SyncGroup, Heartbeat, LeaveGroup).
 //! - `consumer`: the protocol of KIP-848 (ConsumerGroupHeartbeat), its assignors, and the way between both protocols.
 //!   Its records, `consumer::Record`, are the types 3 to 8 and 16 (`encode(&self) -> (key, value)` and
 //!   `decode(kind, key, value)` as in [`record`]); the shard wraps them in [`Record`]. `ConsumerGroup` has
@@ -34,11 +34,16 @@
 //!
 //! Topics are told by who calls ([`Topics`]): machines don't import each other.
 
+pub mod classic;
+pub mod command;
 pub mod consumer;
 pub mod offsets;
 pub mod record;
+mod shard;
 
+pub use command::{Command, Reply, Token};
 pub use record::Record;
+pub use shard::Shard;
 
 use crate::config::GroupSettings;
 use crate::error::ErrorCode;
@@ -76,6 +81,8 @@ pub struct Cx<'a> {
     pub topics: &'a dyn Topics,
     /// A random id that nobody has used: for a new member.
     pub fresh: Uuid,
+    /// The largest record that can be written.
+    pub record_bytes_max: usize,
 }
 
 /// A time to look at something again: a hint, never a promise that something is due.
@@ -96,6 +103,17 @@ pub struct Decision<R, A> {
     pub alarms: Vec<(Millis, Alarm)>,
     /// The answer, once the records are committed.
     pub reply: A,
+}
+
+/// What comes of a command to a shard, or of time passing.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Records to append: the shard has made them state already.
+    pub records: Vec<Record<'static>>,
+    /// Replies, each to be given once everything that was decided up to here is committed.
+    pub replies: Vec<(Token, Reply)>,
+    /// When to look at the group again.
+    pub alarms: Vec<(Millis, Alarm)>,
 }
 
 /// Why a command is refused.

@@ -38,6 +38,21 @@ impl<D: Disk> Log<D> {
         Ok(None)
     }
 
+    /// The bytes of the batches of a read; none where there is none in range.
+    ///
+    /// # Errors
+    /// Any disk error, or a file that is shorter than it was.
+    pub fn content(&mut self, read: &Read) -> DiskResult<Vec<u8>> {
+        let Some(range) = self.locate(read)? else { return Ok(Vec::new()) };
+        let file = self.segment_file(range.segment)?;
+        let mut bytes = vec![0; range.len as usize];
+        let n = file.read_at(&mut bytes, range.position)?;
+        if n < bytes.len() {
+            return Err(self.damage("a segment ends inside a batch that was there before"));
+        }
+        Ok(bytes)
+    }
+
     /// The first record at or after the log's start and below `upto` whose timestamp is at least `timestamp`, as offset
     /// and timestamp.
     ///

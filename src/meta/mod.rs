@@ -6,7 +6,7 @@ pub mod record;
 
 pub use controller::{
     Command, Committed, ConfigChange, Controller, Created, DryRun, MorePartitions, NewTopic, PRODUCER_ID_BLOCK,
-    Refusal, Reply, TOPIC_NAME_BYTES_MAX, TOPIC_PARTITIONS_MAX, check_topic_name,
+    Refusal, Reply, TOPIC_NAME_BYTES_MAX, TOPIC_PARTITIONS_MAX, check_topic_name, splitmix,
 };
 pub use image::{Image, Overrides, PartitionImage, ResourceType, TopicImage};
 

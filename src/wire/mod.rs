@@ -3,6 +3,7 @@
 //! Never panics on input, never allocates more than the peer has sent (see [`Reader::reserve`]). Messages are declared
 //! once with [`message!`](crate::message); everything is big-endian, through one reader and one writer.
 
+pub mod consumer_protocol;
 mod field;
 pub mod header;
 mod macros;

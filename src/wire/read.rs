@@ -29,6 +29,8 @@ pub enum WireError {
     TooLarge,
     /// A tagged field appears twice, or out of order.
     BadTag(u32),
+    /// A version that no such message has.
+    BadVersion(i16),
 }
 
 impl fmt::Display for WireError {
@@ -42,6 +44,7 @@ impl fmt::Display for WireError {
             WireError::TrailingBytes(n) => write!(f, "{n} bytes after the end of the message"),
             WireError::TooLarge => write!(f, "values take far more memory than the frame that carries them"),
             WireError::BadTag(tag) => write!(f, "tagged field {tag} repeated or out of order"),
+            WireError::BadVersion(version) => write!(f, "there is no version {version}"),
         }
     }
 }

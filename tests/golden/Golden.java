@@ -2,9 +2,9 @@
 //
 //   java -cp "$KAFKA_JARS/*" Golden.java OUTPUT_DIR kind:key:Name:first:last ...
 //
-// kind is request, response, record (of the metadata log) or header (keys 0, a request's, and 1, a response's). Writes
-// OUTPUT_DIR/messages.txt (`key version kind instance hex`) and OUTPUT_DIR/schema.txt (every field: name, type, versions,
-// nulls, tag, default).
+// kind is request, response, record (of the metadata log), header (keys 0, a request's, and 1, a response's) or protocol
+// (what consumers tell each other: key 0 is a subscription, key 1 an assignment). Writes OUTPUT_DIR/messages.txt (`key
+// version kind instance hex`) and OUTPUT_DIR/schema.txt (every field: name, type, versions, nulls, tag, default).
 
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -56,13 +56,14 @@ public final class Golden {
         this.kind = kind;
         this.name = name;
         boolean record = kind.equals("record");
+        boolean plain = record || kind.equals("protocol");
         String file = (record ? "common/metadata/" : "common/message/") + name + ".json";
         try (InputStream in = Golden.class.getClassLoader().getResourceAsStream(file)) {
             if (in == null) throw new IllegalArgumentException("no " + file + " in Kafka's jars");
             this.spec = MAPPER.readTree(in);
         }
-        String room = "org.apache.kafka.common.";
-        String type = record ? room + "metadata." + name : room + "message." + name + "Data";
+        String room = "org.apache.kafka.common." + (record ? "metadata." : "message.");
+        String type = room + name + (plain ? "" : "Data");
         this.data = Class.forName(type);
         this.converter = Class.forName(type + "JsonConverter");
         for (JsonNode common : spec.path("commonStructs")) structs.put(common.get("name").asText(), common.get("fields"));

@@ -2,6 +2,7 @@
 
 use kq::api::{self, Api, Visitor};
 use kq::meta::record;
+use kq::wire::consumer_protocol::{ConsumerProtocolAssignment, ConsumerProtocolSubscription};
 use kq::wire::header::{RequestHeader, decode_response, encode_response};
 use kq::wire::{Message, Reader, WireError, Writer};
 use std::marker::PhantomData;
@@ -15,6 +16,8 @@ pub enum Kind {
     Record,
     /// Key 0 is the header of a request, key 1 that of a response.
     Header,
+    /// What members of a classic group tell each other: key 0 is a subscription, key 1 an assignment.
+    Protocol,
 }
 
 /// One message as Apache Kafka writes it.
@@ -44,6 +47,7 @@ fn parse(text: &'static str) -> Option<Line> {
         "response" => Kind::Response,
         "record" => Kind::Record,
         "header" => Kind::Header,
+        "protocol" => Kind::Protocol,
         _ => return None,
     };
     let bytes = unhex(if hex == "-" { "" } else { hex })?;
@@ -81,7 +85,22 @@ pub fn with_type<'a, J: Job<'a>>(kind: Kind, key: i16, job: J) -> Option<J::Outp
         Kind::Request => api::visit(key, Request(job, PhantomData)),
         Kind::Response => api::visit(key, Response(job, PhantomData)),
         Kind::Record => with_record(key, job),
+        Kind::Protocol => with_protocol(key, job),
         Kind::Header => None,
+    }
+}
+
+/// The keys of what members of a classic group tell each other.
+pub const PROTOCOLS: &[i16] = &[
+    <ConsumerProtocolSubscription<'static> as Message<'static>>::KEY,
+    <ConsumerProtocolAssignment<'static> as Message<'static>>::KEY,
+];
+
+fn with_protocol<'a, J: Job<'a>>(key: i16, job: J) -> Option<J::Output> {
+    match key {
+        0 => Some(job.run::<ConsumerProtocolSubscription<'a>>()),
+        1 => Some(job.run::<ConsumerProtocolAssignment<'a>>()),
+        _ => None,
     }
 }
 

@@ -11,8 +11,9 @@ mod schema;
 mod stale;
 
 use kq::api::TABLE;
+use kq::wire::consumer_protocol::VERSION;
 use kq::wire::{Message, Writer};
-use lines::{Job, Kind, RECORDS, lines, recode, with_type};
+use lines::{Job, Kind, PROTOCOLS, RECORDS, lines, recode, with_type};
 use std::collections::BTreeSet;
 
 #[test]
@@ -46,6 +47,15 @@ fn every_key_and_version_has_lines() {
     }
     for key in RECORDS {
         assert!(have.contains(&(Kind::Record, *key, 0)), "no line for record {key}; {}", stale::HINT);
+    }
+    for key in PROTOCOLS {
+        for version in 0..=VERSION {
+            assert!(
+                have.contains(&(Kind::Protocol, *key, version)),
+                "no line for protocol {key} v{version}; {}",
+                stale::HINT
+            );
+        }
     }
 }
 

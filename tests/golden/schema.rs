@@ -1,6 +1,6 @@
 //! Our declarations against Apache Kafka's schemas: every field's name, type, versions, nulls, tag and default.
 
-use crate::lines::{Job, Kind, RECORDS, with_type};
+use crate::lines::{Job, Kind, PROTOCOLS, RECORDS, with_type};
 use kq::api::TABLE;
 use kq::wire::{FieldInfo, Message, StructInfo};
 
@@ -19,6 +19,7 @@ impl<'a> Job<'a> for Describe {
             Kind::Response => "response",
             Kind::Record => "record",
             Kind::Header => "header",
+            Kind::Protocol => "protocol",
         };
         let (first, last) = M::VERSIONS;
         let flexible = match M::FLEXIBLE_FROM {
@@ -131,8 +132,9 @@ fn every_declaration_is_kafkas() {
     let requests = TABLE.iter().map(|row| (Kind::Request, row.key));
     let responses = TABLE.iter().map(|row| (Kind::Response, row.key));
     let records = RECORDS.iter().map(|key| (Kind::Record, *key));
+    let protocols = PROTOCOLS.iter().map(|key| (Kind::Protocol, *key));
     let mut wrong = String::new();
-    for (kind, key) in requests.chain(responses).chain(records) {
+    for (kind, key) in requests.chain(responses).chain(records).chain(protocols) {
         let ours = with_type(kind, key, Describe(kind)).expect("it is in the table");
         let head: String = ours.split(' ').take(2).map(|word| format!("{word} ")).collect();
         let Some(kafka) = theirs.iter().find(|message| message.starts_with(&head)) else {
@@ -151,7 +153,10 @@ fn every_declaration_is_kafkas() {
             wrong += &format!("{title}\n  lacks {}\n", missing.trim());
         }
     }
-    assert!(wrong.is_empty(), "declarations in src/api and src/meta/record.rs that are not Kafka's:\n{wrong}");
+    assert!(
+        wrong.is_empty(),
+        "declarations in src/api, src/meta/record.rs and src/wire that are not Kafka's:\n{wrong}"
+    );
 }
 
 #[test]
@@ -177,6 +182,7 @@ fn nothing_is_kept_of_keys_that_are_gone() {
         let known = match kind {
             "record" => RECORDS.contains(&key),
             "header" => true,
+            "protocol" => PROTOCOLS.contains(&key),
             _ => TABLE.iter().any(|row| row.key == key),
         };
         assert!(known, "schema.txt has {kind} {key}, which kq does not have: {}", crate::stale::HINT);

@@ -1,6 +1,6 @@
 //! `messages.txt` and `schema.txt` are made by Apache Kafka's own classes; with its jars at hand they are made again.
 
-use crate::lines::{Job, Kind, RECORDS, with_type};
+use crate::lines::{Job, Kind, PROTOCOLS, RECORDS, with_type};
 use kq::api::TABLE;
 use kq::wire::Message;
 use std::path::{Path, PathBuf};
@@ -29,6 +29,10 @@ fn wanted() -> Vec<String> {
     for key in RECORDS {
         let name = with_type(Kind::Record, *key, Name).expect("it is in the list");
         wanted.push(format!("record:{key}:{name}:0:{}", i16::MAX));
+    }
+    for key in PROTOCOLS {
+        let name = with_type(Kind::Protocol, *key, Name).expect("it is in the list");
+        wanted.push(format!("protocol:{key}:{name}:0:{}", i16::MAX));
     }
     wanted
 }

@@ -377,6 +377,7 @@ impl Store {
             Question::FindTime { log, timestamp, upto } => {
                 Answer::Found(self.look(log, |open| open.find_time(timestamp, upto)))
             }
+            Question::Content(read) => Answer::Content(self.look(read.log, |open| open.content(&read))),
             Question::MaxTimestamp { log, upto } => Answer::Found(self.look(log, |open| open.max_timestamp(upto))),
             Question::Dirs => Answer::Dirs(Vec::<DirUse>::new()),
         }

@@ -15,6 +15,7 @@ impl Store {
             Question::FindTime { log, timestamp, upto } => {
                 Answer::Found(self.look(log, inputs, |open| open.find_time(timestamp, upto)))
             }
+            Question::Content(read) => Answer::Content(self.look(read.log, inputs, |open| open.content(&read))),
             Question::MaxTimestamp { log, upto } => {
                 Answer::Found(self.look(log, inputs, |open| open.max_timestamp(upto)))
             }

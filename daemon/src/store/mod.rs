@@ -48,6 +48,13 @@ pub enum Done {
         /// What was made.
         result: DiskResult<Compacted>,
     },
+    /// The core's question for a part of a log has its answer.
+    Content {
+        /// The question's token.
+        token: u64,
+        /// The bytes, or why there are none.
+        result: Result<Vec<u8>, StorageFault>,
+    },
     /// The bytes that a connection waits for are in the page cache, or cannot be had.
     Warmed {
         /// The connection.
@@ -256,7 +263,7 @@ impl Store {
                 self.released[dir].push(name);
             }
             Done::Compacted { log, generation, result } => self.compacted(log, generation, result, inputs),
-            Done::Warmed { .. } => {}
+            Done::Warmed { .. } | Done::Content { .. } => {}
         }
         None
     }

@@ -1,5 +1,9 @@
 //! Tests of the whole machine: stories, and chance.
 
+mod mixed;
+mod stories;
+mod teller;
+
 use crate::group::Topics;
 use crate::types::TopicId;
 use std::collections::BTreeMap;
