@@ -1,7 +1,11 @@
 //! Tests of the whole machine: stories, and chance.
 
+mod migration;
 mod mixed;
+mod refusals;
+mod statics;
 mod stories;
+mod subscriptions;
 mod teller;
 
 use crate::group::Topics;
