@@ -1,5 +1,6 @@
 //! Tests of the whole machine: stories, and chance.
 
+mod chance;
 mod migration;
 mod mixed;
 mod refusals;
