@@ -153,10 +153,9 @@ pub(super) fn classic_group<'m>(
     let protocol_name = choose(&members);
     for member in &mut members {
         // Its version is that of the assignor that was chosen.
-        if let Some((_, said)) = member.protocols.iter().find(|(name, _)| *name == protocol_name) {
-            if let Ok(assignment) = protocol::assignment(&member.assignment) {
-                member.assignment = protocol::write_assignment(&assignment, said);
-            }
+        let said = member.protocols.iter().find(|(name, _)| *name == protocol_name);
+        if let (Some((_, said)), Ok(assignment)) = (said, protocol::assignment(&member.assignment)) {
+            member.assignment = protocol::write_assignment(&assignment, said);
         }
     }
     ClassicGroup { generation, protocol_type: "consumer".to_owned(), protocol_name, members, needs_rebalance }
