@@ -5,7 +5,9 @@ use expect_test::expect;
 
 #[test]
 fn two_members_come_to_share() {
-    check(&format!("{TWO}; beat a gen=1; beat b gen=1; describe; list"), expect![[r#"
+    check(
+        &format!("{TWO}; beat a gen=1; beat b gen=1; describe; list"),
+        expect![[r#"
         > join a
         record group in 0 []
         a: MEMBER_ID_REQUIRED
@@ -29,7 +31,8 @@ fn two_members_come_to_share() {
         admin: Stable "consumer" "range" ["a \"0\"", "b \"1\""]
         > list
         g "consumer" Stable Classic
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -73,7 +76,9 @@ fn all_is_over_when_the_rebalance_timeout_is() {
 
 #[test]
 fn a_member_gets_its_id_first() {
-    check("join a; time 9999; time 10000; join a; join a id=nobody; join a; time 10000", expect![[r#"
+    check(
+        "join a; time 9999; time 10000; join a; join a id=nobody; join a; time 10000",
+        expect![[r#"
         > join a
         record group in 0 []
         a: MEMBER_ID_REQUIRED
@@ -86,12 +91,15 @@ fn a_member_gets_its_id_first() {
         > join a
         > time 10000
         a: joined 1 by range, led by a ["a"]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_late_pending_member_holds_the_group_up_for_its_session() {
-    after_two("join c session=6000; leave b; beat a gen=1; join a; time 6000", expect![[r#"
+    after_two(
+        "join c session=6000; leave b; beat a gen=1; join a; time 6000",
+        expect![[r#"
         > join c session=6000
         c: MEMBER_ID_REQUIRED
         > leave b
@@ -101,7 +109,8 @@ fn a_late_pending_member_holds_the_group_up_for_its_session() {
         > join a
         > time 6000
         a: joined 2 by range, led by a ["a"]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -129,7 +138,9 @@ fn a_member_that_is_silent_is_out() {
 
 #[test]
 fn a_member_that_leaves_is_out_at_once() {
-    after_two("leave b; beat a gen=1; join a; sync a gen=2 gives=a:all; leave a; leave a; describe", expect![[r#"
+    after_two(
+        "leave b; beat a gen=1; join a; sync a gen=2 gives=a:all; leave a; leave a; describe",
+        expect![[r#"
         > leave b
         b: NONE
         > beat a gen=1
@@ -146,7 +157,8 @@ fn a_member_that_leaves_is_out_at_once() {
         a: UNKNOWN_MEMBER_ID
         > describe
         admin: Empty "consumer" "" []
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -308,7 +320,9 @@ fn who_does_not_sync_in_time_is_out() {
 
 #[test]
 fn a_sync_that_waits_is_ended_by_a_new_rebalance() {
-    after_two("join a; join b; sync b gen=2; join c v=3; join a; join b", expect![[r#"
+    after_two(
+        "join a; join b; sync b gen=2; join c v=3; join a; join b",
+        expect![[r#"
         > join a
         > join b
         a: joined 2 by range, led by a ["a", "b"]
@@ -321,40 +335,52 @@ fn a_sync_that_waits_is_ended_by_a_new_rebalance() {
         a: joined 3 by range, led by a ["a", "b", "?"]
         b: joined 3 by range, led by a []
         c: joined 3 by range, led by a []
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_follower_that_joins_again_as_it_was_changes_nothing() {
-    after_two("join b; beat a gen=1", expect![[r#"
+    after_two(
+        "join b; beat a gen=1",
+        expect![[r#"
         > join b
         b: joined 1 by range, led by a []
         > beat a gen=1
         a: NONE
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_leader_that_joins_again_wants_a_rebalance() {
-    after_two("join a; beat b gen=1", expect![[r#"
+    after_two(
+        "join a; beat b gen=1",
+        expect![[r#"
         > join a
         > beat b gen=1
         b: REBALANCE_IN_PROGRESS
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn changed_metadata_is_a_rebalance() {
-    after_two("join b reads=t,u; beat a gen=1", expect![[r#"
+    after_two(
+        "join b reads=t,u; beat a gen=1",
+        expect![[r#"
         > join b reads=t,u
         > beat a gen=1
         a: REBALANCE_IN_PROGRESS
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_join_lost_on_its_way_back_is_answered_again() {
-    check("join a v=3; time 0; join a v=3; sync a gen=1 gives=a:x", expect![[r#"
+    check(
+        "join a v=3; time 0; join a v=3; sync a gen=1 gives=a:x",
+        expect![[r#"
         > join a v=3
         record group in 0 []
         > time 0
@@ -364,7 +390,8 @@ fn a_join_lost_on_its_way_back_is_answered_again() {
         > sync a gen=1 gives=a:x
         record group in 1 ["a"]
         a: synced "x"
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -580,7 +607,9 @@ fn an_unknown_member_is_told() {
 
 #[test]
 fn a_member_of_an_empty_group_begins_anew() {
-    check("join a v=3; time 0; leave a; join a id=stranger; beat a gen=2 id=stranger", expect![[r#"
+    check(
+        "join a v=3; time 0; leave a; join a id=stranger; beat a gen=2 id=stranger",
+        expect![[r#"
         > join a v=3
         record group in 0 []
         > time 0
@@ -592,7 +621,8 @@ fn a_member_of_an_empty_group_begins_anew() {
         a: UNKNOWN_MEMBER_ID
         > beat a gen=2 id=stranger
         a: UNKNOWN_MEMBER_ID
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -623,7 +653,9 @@ fn members_live_on_after_a_restart() {
 
 #[test]
 fn a_rebalance_is_forgotten_by_a_restart() {
-    after_two("join c v=3; restart; describe; beat a gen=1; beat b gen=1", expect![[r#"
+    after_two(
+        "join c v=3; restart; describe; beat a gen=1; beat b gen=1",
+        expect![[r#"
         > join c v=3
         > restart
         > describe
@@ -632,24 +664,30 @@ fn a_rebalance_is_forgotten_by_a_restart() {
         a: NONE
         > beat b gen=1
         b: NONE
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn an_id_that_was_given_out_is_forgotten_by_a_restart() {
-    check("join a; restart; describe", expect![[r#"
+    check(
+        "join a; restart; describe",
+        expect![[r#"
         > join a
         record group in 0 []
         a: MEMBER_ID_REQUIRED
         > restart
         > describe
         admin: Empty "" "" []
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn an_assignment_too_large_to_be_written() {
-    after_two("join a; join b; sync b gen=2; sync a gen=2 gives=a:BIG; join a knows=range:BIG", expect![[r#"
+    after_two(
+        "join a; join b; sync b gen=2; sync a gen=2 gives=a:BIG; join a knows=range:BIG",
+        expect![[r#"
         > join a
         > join b
         a: joined 2 by range, led by a ["a", "b"]
@@ -660,12 +698,15 @@ fn an_assignment_too_large_to_be_written() {
         b: UNKNOWN_SERVER_ERROR
         > join a knows=range:BIG
         a: UNKNOWN_SERVER_ERROR
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_request_that_is_sent_again_takes_the_place_of_the_first() {
-    after_two("join c v=3; join a; join a; join b; sync b gen=2; sync b gen=2", expect![[r#"
+    after_two(
+        "join c v=3; join a; join a; join b; sync b gen=2; sync b gen=2",
+        expect![[r#"
         > join c v=3
         > join a
         > join a
@@ -677,5 +718,6 @@ fn a_request_that_is_sent_again_takes_the_place_of_the_first() {
         > sync b gen=2
         > sync b gen=2
         b: REBALANCE_IN_PROGRESS
-    "#]]);
+    "#]],
+    );
 }

@@ -68,7 +68,9 @@ fn who_is_no_member_may_not_commit_while_there_are_members() {
 
 #[test]
 fn commits_keep_the_session_alive() {
-    after_two("time 9000; commit a gen=1 t-0=1; time 12000; describe", expect![[r#"
+    after_two(
+        "time 9000; commit a gen=1 t-0=1; time 12000; describe",
+        expect![[r#"
         > time 9000
         > commit a gen=1 t-0=1
         record t-0=1
@@ -76,12 +78,15 @@ fn commits_keep_the_session_alive() {
         > time 12000
         > describe
         admin: PreparingRebalance "consumer" "" ["a \"0\""]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_commit_during_a_rebalance() {
-    after_two("join a; commit b gen=1 t-0=1; join b; commit b gen=2 t-0=1; describe", expect![[r#"
+    after_two(
+        "join a; commit b gen=1 t-0=1; join b; commit b gen=2 t-0=1; describe",
+        expect![[r#"
         > join a
         > commit b gen=1 t-0=1
         record t-0=1
@@ -93,7 +98,8 @@ fn a_commit_during_a_rebalance() {
         b: REBALANCE_IN_PROGRESS
         > describe
         admin: CompletingRebalance "consumer" "" ["a \"0\"", "b \"1\""]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -283,7 +289,9 @@ fn offsets_survive_a_restart() {
 
 #[test]
 fn a_deleted_topic_takes_its_offsets_along() {
-    check("commit admin t-0=5 t-1=6 u-0=7; forget t; fetch", expect![[r#"
+    check(
+        "commit admin t-0=5 t-1=6 u-0=7; forget t; fetch",
+        expect![[r#"
         > commit admin t-0=5 t-1=6 u-0=7
         record t-0=5
         record t-1=6
@@ -294,12 +302,15 @@ fn a_deleted_topic_takes_its_offsets_along() {
         record t-1=gone
         > fetch
         admin: offsets u-0=7/@7
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_group_that_is_not_there() {
-    check("fetch; describe; delete; forget-offset t; restart; list", expect![[r#"
+    check(
+        "fetch; describe; delete; forget-offset t; restart; list",
+        expect![[r#"
         > fetch
         admin: offsets
         > describe
@@ -310,5 +321,6 @@ fn a_group_that_is_not_there() {
         t: GROUP_ID_NOT_FOUND
         > restart
         > list
-    "#]]);
+    "#]],
+    );
 }

@@ -104,10 +104,10 @@ impl Member {
         self.epoch = response.generation_id;
         self.protocol_name = response.protocol_name.unwrap_or_default().into_owned();
         self.leads = response.leader == self.member_id;
-        let known = response.members.into_iter().map(|m| Known {
-            member_id: m.member_id.into_owned(),
-            metadata: m.metadata.into_owned(),
-        });
+        let known = response
+            .members
+            .into_iter()
+            .map(|m| Known { member_id: m.member_id.into_owned(), metadata: m.metadata.into_owned() });
         self.roster = known.collect();
         if self.leads && !response.skip_assignment {
             if !self.roster.iter().any(|known| known.member_id == self.member_id) {

@@ -9,12 +9,12 @@ mod offsets;
 use crate::client::{Client, Cx, read};
 use crate::oracle::groups::{Owner, Part};
 use assign::Known;
-pub use modern::CONSUMER_SESSION_TIMEOUT_MS;
-pub use offsets::told;
 use kq::api::find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
 use kq::api::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
 use kq::error::ErrorCode;
 use kq::types::{Millis, Offset};
+pub use modern::CONSUMER_SESSION_TIMEOUT_MS;
+pub use offsets::told;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 const COORDINATOR_VERSION: i16 = 4;
@@ -75,12 +75,20 @@ enum Asked {
     Metadata,
     Join,
     Sync,
-    Heartbeat { sent_at: Millis },
+    Heartbeat {
+        sent_at: Millis,
+    },
     ConsumerHeartbeat(modern::Sent),
     Leave,
-    Commit { version: i16, offsets: Vec<(Part, Offset)> },
+    Commit {
+        version: i16,
+        offsets: Vec<(Part, Offset)>,
+    },
     /// With what each partition must be at, at least.
-    Offsets { version: i16, asked: Vec<(Part, Option<Offset>)> },
+    Offsets {
+        version: i16,
+        asked: Vec<(Part, Option<Offset>)>,
+    },
 }
 
 /// See the module.

@@ -66,9 +66,7 @@ impl Member {
     fn topic_partitions(&self, cx: &Cx<'_>, parts: &BTreeSet<Part>) -> Vec<TopicPartitions> {
         let id = |name: &str| cx.topics.iter().find(|topic| topic.name == name).and_then(|topic| topic.id);
         let topics = by_topic(parts).into_iter();
-        topics
-            .filter_map(|(topic, partitions)| Some(TopicPartitions { topic_id: id(&topic)?, partitions }))
-            .collect()
+        topics.filter_map(|(topic, partitions)| Some(TopicPartitions { topic_id: id(&topic)?, partitions })).collect()
     }
 
     fn beat_consumer(&mut self, cx: &mut Cx<'_>) {
