@@ -116,7 +116,7 @@ pub(super) fn handle(
             generation: request.generation_id_or_member_epoch,
         },
         retention_ms: request.retention_time_ms,
-        knows_epochs: to.version >= 9,
+        version: to.version,
         topics: commits,
     };
     let then = move |broker: &mut Broker, result: GroupResult, out: &mut Vec<Effect<'_>>| {

@@ -1,5 +1,6 @@
 //! What a shard is asked, and what it answers.
 
+use super::consumer;
 use crate::error::ErrorCode;
 use crate::types::{Epoch, Millis, Offset, Partition, TopicId};
 
@@ -25,6 +26,10 @@ pub enum Command {
     DeleteOffsets(Vec<(String, Vec<Partition>)>),
     /// DescribeGroups.
     Describe,
+    /// ConsumerGroupHeartbeat, and the request's version.
+    Consume(Box<consumer::Heartbeat>, i16),
+    /// ConsumerGroupDescribe.
+    DescribeConsumer,
     /// DeleteGroups.
     Delete,
 }
@@ -94,8 +99,8 @@ pub struct Commit {
     pub who: Identity,
     /// Keep it so long; -1 leaves that to the broker.
     pub retention_ms: Millis,
-    /// The client knows the codes of version 9: GROUP_ID_NOT_FOUND, STALE_MEMBER_EPOCH.
-    pub knows_epochs: bool,
+    /// The request's version: since 9 clients know GROUP_ID_NOT_FOUND and STALE_MEMBER_EPOCH.
+    pub version: i16,
     /// What to commit, by topic.
     pub topics: Vec<CommitTopic>,
 }
@@ -150,6 +155,10 @@ pub enum Reply {
     OffsetsDeleted(Vec<ErrorCode>),
     /// For [`Command::Describe`].
     Described(Box<Described>),
+    /// For [`Command::Consume`].
+    Consuming(Box<consumer::HeartbeatReply>),
+    /// For [`Command::DescribeConsumer`].
+    Consumers(Box<consumer::Description>),
     /// For what has no other answer than that it is done.
     Done,
     /// It is refused.

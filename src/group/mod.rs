@@ -24,13 +24,8 @@
 //! - [`record`]: keys and values of the log.
 //! - [`offsets`]: committed offsets, by group, topic and partition.
 //! - [`classic`]: the classic protocol (JoinGroup, SyncGroup, Heartbeat, LeaveGroup).
-//! - `consumer`: the protocol of KIP-848 (ConsumerGroupHeartbeat), its assignors, and the way between both protocols.
-//!   Its records, `consumer::Record`, are the types 3 to 8 and 16 (`encode(&self) -> (key, value)` and
-//!   `decode(kind, key, value)` as in [`record`]); the shard wraps them in [`Record`]. `ConsumerGroup` has
-//!   `replay(&mut self, &consumer::Record)`, and for each command a method that decides and touches nothing:
-//!   `heartbeat(&self, &Cx, &Request) -> Result<Decision, Refusal>`, where a [`Decision`] holds records, alarms and the
-//!   reply. Its soft state (sessions and rebalance timeouts) is touched only by methods that say so, and
-//!   `alarm(&self, &Cx, &Alarm) -> Decision` says what is due.
+//! - [`consumer`]: the protocol of KIP-848 (ConsumerGroupHeartbeat), its assignors, and the way between both protocols.
+//! - [`Shard`]: all groups of one partition, of either protocol.
 //!
 //! Topics are told by who calls ([`Topics`]): machines don't import each other.
 
@@ -145,14 +140,4 @@ pub fn partition_of(group: &str, partitions: i32) -> Partition {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_group_has_the_partition_that_kafka_gives_it() {
-        // String.hashCode: "test" is 3556498, "polygenelubricants" is i32::MIN.
-        assert_eq!(partition_of("test", 50), 48);
-        assert_eq!(partition_of("polygenelubricants", 50), 0);
-        assert_eq!(partition_of("", 50), 0);
-    }
-}
+mod tests;

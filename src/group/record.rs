@@ -1,6 +1,7 @@
 //! The records of `__consumer_offsets`, in the form that Apache Kafka gives them: a key begins with its type, a value
 //! with its version, each two bytes. No value is a tombstone. Types that this version does not know are passed over.
 
+use super::{GroupId, consumer};
 use crate::message;
 use crate::types::{Millis, Uuid};
 use crate::wire::{Bytes, Message, Reader, Str, WireError, Writer};
@@ -68,6 +69,8 @@ pub enum Record<'a> {
     Offset(OffsetCommitKey<'a>, Option<OffsetCommitValue<'a>>),
     /// A classic group's members and assignments; none: the group is gone.
     Group(GroupMetadataKey<'a>, Option<GroupMetadataValue<'a>>),
+    /// A record of a consumer group (KIP-848), and the group that it belongs to.
+    Consumer(GroupId, consumer::Record),
 }
 
 /// A record that cannot be read.
@@ -92,6 +95,7 @@ impl<'a> Record<'a> {
         match self {
             Record::Offset(key, _) => &key.group,
             Record::Group(key, _) => &key.group,
+            Record::Consumer(group, _) => group,
         }
     }
 
@@ -106,6 +110,7 @@ impl<'a> Record<'a> {
             Record::Group(key, value) => {
                 (encode_key(key), value.as_ref().map(|value| encode_value(value, GROUP_METADATA_VERSION)))
             }
+            Record::Consumer(group, record) => record.encode(group),
         }
     }
 
@@ -124,7 +129,10 @@ impl<'a> Record<'a> {
             GroupMetadataKey::KEY => {
                 Record::Group(GroupMetadataKey::read(body, 0)?, value.map(decode_value).transpose()?)
             }
-            _ => return Ok(None),
+            _ => {
+                let read = consumer::record::decode(key, value)?;
+                return Ok(read.map(|(group, record)| Record::Consumer(group.into(), record)));
+            }
         }))
     }
 }

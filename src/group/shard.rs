@@ -1,19 +1,24 @@
-//! All groups of one partition of `__consumer_offsets`.
+//! All groups of one partition of `__consumer_offsets`, of either protocol, and their offsets.
 
 use super::classic::ClassicGroup;
-use super::command::{Command, Commit, FetchOffsets, Joined, Listed, Reply, Token};
-use super::offsets::{self, Offsets};
-use super::record::{GroupMetadataKey, OffsetCommitKey, OffsetCommitValue};
-use super::{Alarm, Cx, GroupId, Outcome, Record, Refusal};
+use super::command::{Command, Joined, Listed, Reply, Token};
+use super::consumer::{self, ConsumerGroup};
+use super::offsets::{Expiry, Offsets};
+use super::record::GroupMetadataKey;
+use super::{Alarm, Cx, GroupId, Outcome, Record};
 use crate::error::ErrorCode;
-use crate::types::{Millis, Partition};
+use crate::types::Millis;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+mod keep;
+mod mixed;
 
 /// One group, under the protocol that it speaks.
 #[derive(Debug)]
 enum Group {
     Classic(Box<ClassicGroup>),
+    Consumer(Box<ConsumerGroup>),
 }
 
 /// The groups of one partition, and their offsets.
@@ -29,18 +34,27 @@ impl Shard {
     pub fn replay(&mut self, record: &Record<'_>) {
         match record {
             Record::Offset(key, value) => {
+                // Who only keeps offsets has a group without members.
                 if value.is_some() && !self.groups.contains_key(&*key.group) {
-                    self.create(&key.group);
+                    self.classic(&key.group);
                 }
                 self.offsets.replay(key, value.as_ref());
             }
-            Record::Group(key, None) => drop(self.groups.remove(&*key.group)),
-            Record::Group(key, Some(value)) => {
-                if !self.groups.contains_key(&*key.group) {
-                    self.create(&key.group);
+            Record::Group(key, None) => {
+                if let Some(Group::Classic(_)) = self.groups.get(&*key.group) {
+                    self.groups.remove(&*key.group);
                 }
-                if let Some(Group::Classic(group)) = self.groups.get_mut(&*key.group) {
-                    group.replay(value);
+            }
+            Record::Group(key, Some(value)) => self.classic(&key.group).replay(value),
+            Record::Consumer(id, record) => {
+                if record.makes_group() && !matches!(self.groups.get(id), Some(Group::Consumer(_))) {
+                    // Offsets may stand in the log before the group that committed them.
+                    self.groups.insert(Arc::clone(id), Group::Consumer(Box::new(ConsumerGroup::new(id))));
+                }
+                let Some(Group::Consumer(group)) = self.groups.get_mut(id) else { return };
+                group.replay(record);
+                if record.ends_group() {
+                    self.groups.remove(id);
                 }
             }
         }
@@ -54,6 +68,7 @@ impl Shard {
             let mut out = Outcome::default();
             match self.groups.get_mut(&id) {
                 Some(Group::Classic(group)) => group.loaded(cx, &mut out),
+                Some(Group::Consumer(group)) => out.alarms = group.loaded(cx),
                 None => {}
             }
             self.settle(&id, out, &mut all);
@@ -67,44 +82,41 @@ impl Shard {
 
     /// Decides a command to one group.
     pub fn submit(&mut self, cx: &Cx<'_>, token: Token, group: &str, command: Command) -> Outcome {
-        let mut out = Outcome::default();
-        match command {
-            Command::Join(request) => return self.join(cx, token, group, request),
-            Command::Sync(request) => match self.groups.get_mut(group) {
-                Some(Group::Classic(group)) => group.sync(cx, token, request, &mut out),
-                None => out.replies.push((token, ErrorCode::UnknownMemberId.into())),
-            },
-            Command::Heartbeat(who) => {
-                let code = match self.groups.get_mut(group) {
-                    Some(Group::Classic(group)) => group.heartbeat(cx, &who, &mut out),
-                    None => ErrorCode::UnknownMemberId,
-                };
-                out.replies.push((token, code.into()));
+        let id = self.groups.get_key_value(group).map_or_else(|| group.into(), |(id, _)| Arc::clone(id));
+        let (mut out, mut all) = (Outcome::default(), Outcome::default());
+        let refused = |code: ErrorCode| Reply::Refused(code.into());
+        let reply = match (command, self.groups.get_mut(&id)) {
+            (Command::Join(request), Some(Group::Consumer(group))) if !group.is_empty() => {
+                self.join_mixed(cx, &id, request, &mut all)
             }
-            Command::Leave(leavers) => {
-                let codes = match self.groups.get_mut(group) {
-                    Some(Group::Classic(group)) => group.leave(cx, &leavers, &mut out),
-                    None => vec![ErrorCode::UnknownMemberId; leavers.len()],
-                };
-                out.replies.push((token, Reply::Leave(codes)));
+            (Command::Join(request), _) => return self.join(cx, token, &id, request),
+            (Command::Consume(request, version), _) => {
+                let reply = self.consume(cx, &id, *request, version, &mut all);
+                reply.unwrap_or_else(Reply::Refused)
             }
-            Command::Commit(request) => {
-                let reply = self.commit(cx, group, request, &mut out);
-                out.replies.push((token, reply.unwrap_or_else(|code| Reply::Refused(code.into()))));
+            (Command::Sync(request), Some(Group::Classic(group))) => {
+                group.sync(cx, token, request, &mut out);
+                self.settle(&id, out, &mut all);
+                return all;
             }
-            Command::FetchOffsets(request) => out.replies.push((token, self.fetch(group, request))),
-            Command::DeleteOffsets(topics) => {
-                let reply = self.delete_offsets(group, &topics, &mut out);
-                out.replies.push((token, reply.unwrap_or_else(|code| Reply::Refused(code.into()))));
+            (Command::Sync(request), Some(Group::Consumer(_))) => self.sync_mixed(cx, &id, request, &mut all),
+            (Command::Heartbeat(who), Some(Group::Classic(group))) => group.heartbeat(cx, &who, &mut out).into(),
+            (Command::Heartbeat(who), Some(Group::Consumer(_))) => self.heartbeat_mixed(cx, &id, who, &mut all),
+            (Command::Sync(_) | Command::Heartbeat(_), None) => refused(ErrorCode::UnknownMemberId),
+            (Command::Leave(leavers), Some(Group::Classic(group))) => Reply::Leave(group.leave(cx, &leavers, &mut out)),
+            (Command::Leave(leavers), Some(Group::Consumer(_))) => self.leave_mixed(cx, &id, leavers, &mut all),
+            (Command::Leave(leavers), None) => Reply::Leave(vec![ErrorCode::UnknownMemberId; leavers.len()]),
+            (Command::Commit(request), _) => self.commit(cx, &id, request, &mut out).unwrap_or_else(Reply::Refused),
+            (Command::FetchOffsets(request), _) => self.fetch(&id, request).unwrap_or_else(Reply::Refused),
+            (Command::DeleteOffsets(topics), _) => {
+                self.delete_offsets(&id, &topics, &mut out).unwrap_or_else(Reply::Refused)
             }
-            Command::Describe => out.replies.push((token, self.describe(group))),
-            Command::Delete => {
-                let code = self.delete(group, &mut out).err().unwrap_or(ErrorCode::None);
-                out.replies.push((token, code.into()));
-            }
-        }
-        let mut all = Outcome::default();
-        self.settle(&self.id_of(group), out, &mut all);
+            (Command::Describe, _) => self.describe(&id).unwrap_or_else(Reply::Refused),
+            (Command::DescribeConsumer, _) => self.describe_consumer(cx, &id).unwrap_or_else(Reply::Refused),
+            (Command::Delete, _) => self.delete(&id, &mut out).err().map_or(Reply::Done, Reply::Refused),
+        };
+        out.replies.push((token, reply));
+        self.settle(&id, out, &mut all);
         all
     }
 
@@ -117,12 +129,18 @@ impl Shard {
     pub fn wake(&mut self, cx: &Cx<'_>) -> Outcome {
         let mut all = Outcome::default();
         while let Some((_, id, alarm)) = self.next_due(cx.now) {
-            let mut out = Outcome::default();
             match self.groups.get_mut(&id) {
-                Some(Group::Classic(group)) => group.alarm(cx, &alarm, &mut out),
+                Some(Group::Classic(group)) => {
+                    let mut out = Outcome::default();
+                    group.alarm(cx, &alarm, &mut out);
+                    self.settle(&id, out, &mut all);
+                }
+                Some(Group::Consumer(group)) => {
+                    let decision = group.alarm(cx, &alarm);
+                    self.take(cx, &id, decision, &mut all);
+                }
                 None => {}
             }
-            self.settle(&id, out, &mut all);
         }
         all
     }
@@ -130,13 +148,24 @@ impl Shard {
     /// Takes away offsets that are too old, and groups that have nothing left.
     pub fn expire(&mut self, cx: &Cx<'_>) -> Outcome {
         let mut out = Outcome::default();
+        let (now, retention_ms) = (cx.now, cx.settings.offsets_retention_ms);
         for (id, group) in &self.groups {
-            let Group::Classic(group) = group;
-            let subscribed = |topic: &str| group.is_subscribed(topic);
-            let (now, retention_ms) = (cx.now, cx.settings.offsets_retention_ms);
-            let bare = self.offsets.expire(now, retention_ms, id, group.expiry(), subscribed, &mut out.records);
-            if group.is_vacant() && (bare || !self.offsets.has(id)) {
-                out.records.push(gone(id));
+            let records = &mut out.records;
+            match group {
+                Group::Classic(group) => {
+                    let subscribed = |topic: &str| group.is_subscribed(topic);
+                    let bare = self.offsets.expire(now, retention_ms, id, group.expiry(), subscribed, records);
+                    if group.is_vacant() && (bare || !self.offsets.has(id)) {
+                        records.push(gone(id));
+                    }
+                }
+                Group::Consumer(group) => {
+                    let subscribed = |topic: &str| group.is_subscribed_to(topic);
+                    let bare = self.offsets.expire(now, retention_ms, id, Expiry::SinceCommit, subscribed, records);
+                    if group.is_empty() && bare {
+                        records.extend(group.tombstones().into_iter().map(|r| Record::Consumer(Arc::clone(id), r)));
+                    }
+                }
             }
         }
         let mut all = Outcome::default();
@@ -154,17 +183,23 @@ impl Shard {
 
     /// Whoever waits for something other than the log: the coordinator goes, and will not answer them.
     pub fn abandon(&mut self) -> Vec<Token> {
-        let groups = self.groups.values_mut();
-        groups.flat_map(|Group::Classic(group)| group.abandon()).collect()
+        let mut tokens = Vec::new();
+        for group in self.groups.values_mut() {
+            if let Group::Classic(group) = group {
+                tokens.extend(group.abandon());
+            }
+        }
+        tokens
     }
 
     /// All groups.
     pub fn list(&self) -> impl Iterator<Item = Listed> {
-        self.groups.iter().map(|(id, Group::Classic(group))| Listed {
-            id: id.to_string(),
-            protocol_type: group.protocol_type().unwrap_or_default().to_owned(),
-            state: group.state().name(),
-            kind: "Classic",
+        self.groups.iter().map(|(id, group)| {
+            let (protocol_type, state, kind) = match group {
+                Group::Classic(group) => (group.protocol_type().unwrap_or_default(), group.state().name(), "Classic"),
+                Group::Consumer(group) => ("consumer", group.group_state().name(), "Consumer"),
+            };
+            Listed { id: id.to_string(), protocol_type: protocol_type.to_owned(), state, kind }
         })
     }
 
@@ -188,130 +223,40 @@ impl Shard {
         if *at <= now { self.alarms.pop_first() } else { None }
     }
 
-    fn id_of(&self, group: &str) -> GroupId {
-        self.groups.get_key_value(group).map_or_else(|| group.into(), |(id, _)| Arc::clone(id))
+    /// The classic group of that name; made when there is none.
+    fn classic(&mut self, group: &str) -> &mut ClassicGroup {
+        let id: GroupId = self.groups.get_key_value(group).map_or_else(|| group.into(), |(id, _)| Arc::clone(id));
+        let fresh = || Group::Classic(Box::new(ClassicGroup::new(Arc::clone(&id))));
+        let slot = self.groups.entry(Arc::clone(&id)).or_insert_with(fresh);
+        if let Group::Consumer(_) = slot {
+            *slot = fresh();
+        }
+        match slot {
+            Group::Classic(group) => group,
+            Group::Consumer(_) => unreachable!("it was replaced above"),
+        }
     }
 
-    fn create(&mut self, group: &str) {
-        let id: GroupId = group.into();
-        self.groups.insert(Arc::clone(&id), Group::Classic(Box::new(ClassicGroup::new(id))));
-    }
-
-    fn join(&mut self, cx: &Cx<'_>, token: Token, group: &str, request: super::command::Join) -> Outcome {
+    /// JoinGroup to a classic group, or to one that becomes classic by it.
+    fn join(&mut self, cx: &Cx<'_>, token: Token, id: &GroupId, request: super::command::Join) -> Outcome {
         let mut all = Outcome::default();
-        if !self.groups.contains_key(group) {
+        if !matches!(self.groups.get(id), Some(Group::Classic(_))) {
             if !request.member_id.is_empty() {
                 all.replies.push((token, Joined::refused(ErrorCode::UnknownMemberId, &request.member_id)));
                 return all;
             }
+            let mut out = Outcome::default();
+            if let Some(Group::Consumer(empty)) = self.groups.get(id) {
+                out.records.extend(empty.tombstones().into_iter().map(|r| Record::Consumer(Arc::clone(id), r)));
+            }
             // The group is there from here on, even if its first member never comes back.
-            let new = ClassicGroup::new(group.into()).began(cx.now).record();
-            let out = Outcome { records: vec![new], ..Outcome::default() };
-            self.settle(&Arc::from(group), out, &mut all);
+            out.records.push(ClassicGroup::new(Arc::clone(id)).began(cx.now).record());
+            self.settle(id, out, &mut all);
         }
         let mut out = Outcome::default();
-        match self.groups.get_mut(group) {
-            Some(Group::Classic(group)) => group.join(cx, token, request, &mut out),
-            None => {}
-        }
-        self.settle(&self.id_of(group), out, &mut all);
+        self.classic(id).join(cx, token, request, &mut out);
+        self.settle(id, out, &mut all);
         all
-    }
-
-    fn commit(&mut self, cx: &Cx<'_>, group: &str, request: Commit, out: &mut Outcome) -> Result<Reply, ErrorCode> {
-        match self.groups.get_mut(group) {
-            Some(Group::Classic(group)) => group.check_commit(cx, &request.who, out)?,
-            // Who only keeps offsets has no members: its group is made by what it commits.
-            None if request.who.generation < 0 => {}
-            None if request.knows_epochs => return Err(ErrorCode::GroupIdNotFound),
-            None => return Err(ErrorCode::IllegalGeneration),
-        }
-        let expire_timestamp = match request.retention_ms {
-            -1 => -1,
-            ms => cx.now.saturating_add(ms),
-        };
-        let metadata_max = usize::try_from(cx.settings.offset_metadata_max_bytes).unwrap_or(0);
-        let mut codes = Vec::new();
-        for topic in request.topics {
-            for (partition, offset, leader_epoch, metadata) in topic.partitions {
-                if metadata.encode_utf16().count() > metadata_max {
-                    codes.push(ErrorCode::OffsetMetadataTooLarge);
-                    continue;
-                }
-                codes.push(ErrorCode::None);
-                let key =
-                    OffsetCommitKey { group: group.to_owned().into(), topic: topic.name.clone().into(), partition };
-                let value = OffsetCommitValue {
-                    offset,
-                    leader_epoch,
-                    metadata: metadata.into(),
-                    commit_timestamp: cx.now,
-                    expire_timestamp,
-                    topic_id: topic.id,
-                };
-                out.records.push(Record::Offset(key, Some(value)));
-            }
-        }
-        Ok(Reply::Committed(codes))
-    }
-
-    fn fetch(&self, group: &str, request: FetchOffsets) -> Reply {
-        let told = match request.topics {
-            Some(topics) => topics
-                .into_iter()
-                .map(|(topic, partitions)| {
-                    let one = |p: Partition| (p, self.offsets.get(group, &topic, p).map(offsets::Stored::told));
-                    let partitions = partitions.into_iter().map(one).collect();
-                    (topic, partitions)
-                })
-                .collect(),
-            None => self
-                .offsets
-                .of_group(group)
-                .map(|(topic, at)| (topic.to_owned(), at.iter().map(|(p, at)| (*p, Some(at.told()))).collect()))
-                .collect(),
-        };
-        Reply::Offsets(told)
-    }
-
-    fn delete_offsets(
-        &self,
-        group: &str,
-        topics: &[(String, Vec<Partition>)],
-        out: &mut Outcome,
-    ) -> Result<Reply, ErrorCode> {
-        let Some(Group::Classic(known)) = self.groups.get(group) else { return Err(ErrorCode::GroupIdNotFound) };
-        known.check_delete_offsets()?;
-        let mut codes = Vec::new();
-        for (topic, partitions) in topics {
-            let subscribed = known.is_subscribed(topic) && known.protocol_type().is_some() && !known.is_vacant();
-            for partition in partitions {
-                if subscribed {
-                    codes.push(ErrorCode::GroupSubscribedToTopic);
-                    continue;
-                }
-                codes.push(ErrorCode::None);
-                if self.offsets.get(group, topic, *partition).is_some() {
-                    out.records.push(offsets::gone(group, topic, *partition));
-                }
-            }
-        }
-        Ok(Reply::OffsetsDeleted(codes))
-    }
-
-    fn describe(&self, group: &str) -> Reply {
-        match self.groups.get(group) {
-            Some(Group::Classic(group)) => Reply::Described(Box::new(group.describe())),
-            None => Reply::Refused(Refusal::new(ErrorCode::GroupIdNotFound, format!("Group {group} not found."))),
-        }
-    }
-
-    fn delete(&self, group: &str, out: &mut Outcome) -> Result<(), ErrorCode> {
-        let Some(Group::Classic(known)) = self.groups.get(group) else { return Err(ErrorCode::GroupIdNotFound) };
-        known.check_delete()?;
-        self.offsets.forget_group(group, &mut out.records);
-        out.records.push(gone(group));
-        Ok(())
     }
 }
 

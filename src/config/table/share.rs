@@ -1,6 +1,6 @@
 //! Share groups and streams groups: settings of the broker.
 
-use super::why::{GROUPS, PURGATORY, SHARE};
+use super::why::{PURGATORY, SHARE, STREAMS};
 use crate::config::setting::{Kind, Rule, Setting};
 
 /// By name.
@@ -29,19 +29,19 @@ pub(super) const ROWS: &[Setting] = &[
     Setting::new("group.share.persister.class.name", Kind::String, Some("org.apache.kafka.server.share.persister.DefaultStatePersister"), Rule::Any, "Class that stores the state of share groups.").unlisted().accepted(SHARE),
     Setting::new("group.share.record.lock.duration.ms", Kind::Int, Some("30000"), Rule::Between(1000, 3600000), "A record that is handed out comes back after this.").accepted(SHARE),
     Setting::new("group.share.session.timeout.ms", Kind::Int, Some("45000"), Rule::AtLeast(1), "A member of a share group that is silent for so long is out.").accepted(SHARE),
-    Setting::new("group.streams.assignment.interval.ms", Kind::Int, Some("1000"), Rule::AtLeast(0), "Shortest time between two assignments of a streams group.").cluster_wide().accepted(GROUPS),
-    Setting::new("group.streams.heartbeat.interval.ms", Kind::Int, Some("5000"), Rule::AtLeast(1), "How often members of a streams group report.").accepted(GROUPS),
-    Setting::new("group.streams.initial.rebalance.delay.ms", Kind::Int, Some("3000"), Rule::AtLeast(0), "A new streams group waits so long for members.").accepted(GROUPS),
-    Setting::new("group.streams.max.assignment.interval.ms", Kind::Int, Some("15000"), Rule::AtLeast(0), "Largest assignment interval that a streams group may choose.").accepted(GROUPS),
-    Setting::new("group.streams.max.heartbeat.interval.ms", Kind::Int, Some("15000"), Rule::AtLeast(1), "Largest heartbeat interval that a streams group may choose.").accepted(GROUPS),
-    Setting::new("group.streams.max.session.timeout.ms", Kind::Int, Some("60000"), Rule::AtLeast(1), "Largest session timeout that a streams group may choose.").accepted(GROUPS),
-    Setting::new("group.streams.max.size", Kind::Int, Some("2147483647"), Rule::AtLeast(1), "Members of a streams group at most.").accepted(GROUPS),
-    Setting::new("group.streams.max.standby.replicas", Kind::Int, Some("2"), Rule::AtLeast(0), "Largest number of standby tasks that a group may choose.").accepted(GROUPS),
-    Setting::new("group.streams.min.assignment.interval.ms", Kind::Int, Some("0"), Rule::AtLeast(0), "Smallest assignment interval that a streams group may choose.").accepted(GROUPS),
-    Setting::new("group.streams.min.heartbeat.interval.ms", Kind::Int, Some("5000"), Rule::AtLeast(1), "Smallest heartbeat interval that a streams group may choose.").accepted(GROUPS),
-    Setting::new("group.streams.min.session.timeout.ms", Kind::Int, Some("45000"), Rule::AtLeast(1), "Smallest session timeout that a streams group may choose.").accepted(GROUPS),
-    Setting::new("group.streams.num.standby.replicas", Kind::Int, Some("0"), Rule::AtLeast(0), "Standby tasks of a streams group.").accepted(GROUPS),
-    Setting::new("group.streams.session.timeout.ms", Kind::Int, Some("45000"), Rule::AtLeast(1), "A member of a streams group that is silent for so long is out.").accepted(GROUPS),
+    Setting::new("group.streams.assignment.interval.ms", Kind::Int, Some("1000"), Rule::AtLeast(0), "Shortest time between two assignments of a streams group.").cluster_wide().accepted(STREAMS),
+    Setting::new("group.streams.heartbeat.interval.ms", Kind::Int, Some("5000"), Rule::AtLeast(1), "How often members of a streams group report.").accepted(STREAMS),
+    Setting::new("group.streams.initial.rebalance.delay.ms", Kind::Int, Some("3000"), Rule::AtLeast(0), "A new streams group waits so long for members.").accepted(STREAMS),
+    Setting::new("group.streams.max.assignment.interval.ms", Kind::Int, Some("15000"), Rule::AtLeast(0), "Largest assignment interval that a streams group may choose.").accepted(STREAMS),
+    Setting::new("group.streams.max.heartbeat.interval.ms", Kind::Int, Some("15000"), Rule::AtLeast(1), "Largest heartbeat interval that a streams group may choose.").accepted(STREAMS),
+    Setting::new("group.streams.max.session.timeout.ms", Kind::Int, Some("60000"), Rule::AtLeast(1), "Largest session timeout that a streams group may choose.").accepted(STREAMS),
+    Setting::new("group.streams.max.size", Kind::Int, Some("2147483647"), Rule::AtLeast(1), "Members of a streams group at most.").accepted(STREAMS),
+    Setting::new("group.streams.max.standby.replicas", Kind::Int, Some("2"), Rule::AtLeast(0), "Largest number of standby tasks that a group may choose.").accepted(STREAMS),
+    Setting::new("group.streams.min.assignment.interval.ms", Kind::Int, Some("0"), Rule::AtLeast(0), "Smallest assignment interval that a streams group may choose.").accepted(STREAMS),
+    Setting::new("group.streams.min.heartbeat.interval.ms", Kind::Int, Some("5000"), Rule::AtLeast(1), "Smallest heartbeat interval that a streams group may choose.").accepted(STREAMS),
+    Setting::new("group.streams.min.session.timeout.ms", Kind::Int, Some("45000"), Rule::AtLeast(1), "Smallest session timeout that a streams group may choose.").accepted(STREAMS),
+    Setting::new("group.streams.num.standby.replicas", Kind::Int, Some("0"), Rule::AtLeast(0), "Standby tasks of a streams group.").accepted(STREAMS),
+    Setting::new("group.streams.session.timeout.ms", Kind::Int, Some("45000"), Rule::AtLeast(1), "A member of a streams group that is silent for so long is out.").accepted(STREAMS),
     Setting::new("share.coordinator.append.linger.ms", Kind::Int, Some("-1"), Rule::AtLeast(-1), "Share records are collected so long before they are written; -1 decides by load.").accepted(SHARE),
     Setting::new("share.coordinator.cached.buffer.max.bytes", Kind::Int, Some("1048588"), Rule::AtLeast(524288), "Largest buffer that the coordinator keeps for the next write.").cluster_wide().accepted(SHARE),
     Setting::new("share.coordinator.cold.partition.snapshot.interval.ms", Kind::Int, Some("300000"), Rule::AtLeast(1), "A quiet share partition is written out this often.").unlisted().accepted(SHARE),

@@ -1,8 +1,12 @@
 //! Why a known setting has no effect: the words that the log uses.
 
-pub(super) const GROUPS: &str = "consumer groups are not built yet";
+pub(super) const BUFFER: &str = "kq keeps no buffer between two writes of a coordinator";
 
 pub(super) const JAVA: &str = "kq cannot load Java classes";
+
+pub(super) const LINGER: &str = "kq writes at once, and what comes meanwhile goes together";
+
+pub(super) const LOOP: &str = "groups are served by the one loop that serves everything";
 
 pub(super) const METRICS: &str = "metrics are read over HTTP, see http.listener";
 
@@ -19,6 +23,8 @@ pub(super) const SECURITY: &str = "TLS and SASL are not built yet; listeners tha
 pub(super) const SHARE: &str = "share groups are not built yet";
 
 pub(super) const SINGLE: &str = "clusters are not built yet: a single node is its own quorum and leads everything";
+
+pub(super) const STREAMS: &str = "streams groups are not built yet";
 
 pub(super) const TIERED: &str = "tiered storage is not built";
 

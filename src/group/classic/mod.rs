@@ -15,6 +15,7 @@
 
 mod join;
 mod phase;
+mod plain;
 mod sync;
 
 use super::command::{Described, DescribedMember, Reply, Token};
