@@ -8,7 +8,6 @@
 use super::convert::{assignment_bytes, by_id, classic_group, downgrades_by_replacing, tombstones_after};
 use super::draft::{Draft, check_instance, check_size, find, find_static, is_target_young};
 use super::member::{ClassicMetadata, Member, MemberState, holds, without_epochs};
-use super::protocol;
 use super::soft::Timer;
 use super::state::State;
 use super::{Answer, ConsumerGroup, Decision};
@@ -16,6 +15,7 @@ use crate::config::MigrationPolicy;
 use crate::error::ErrorCode;
 use crate::group::{Cx, Refusal};
 use crate::types::Epoch;
+use crate::wire::consumer_protocol::ConsumerProtocolSubscription;
 use std::collections::BTreeSet;
 
 /// JoinGroup.
@@ -139,7 +139,7 @@ impl ConsumerGroup {
             return Ok(self.decided(cx, Vec::new(), &[], Answer::plain(reply)));
         }
         let said = request.protocols.first().map_or(&[][..], |(_, said)| said);
-        let said = protocol::subscription(said).map_err(|error| {
+        let (_, said) = ConsumerProtocolSubscription::from_bytes(said).map_err(|error| {
             let text = format!("Malformed embedded consumer protocol in subscription deserialization: {error}.");
             Refusal::new(ErrorCode::UnknownServerError, text)
         })?;
@@ -154,7 +154,8 @@ impl ConsumerGroup {
             }
             _ => {}
         }
-        let owned = by_id(&said.owned_partitions, cx.topics);
+        let owned = said.owned_partitions.iter().map(|of| (&*of.topic, of.partitions.as_slice()));
+        let owned = by_id(owned, cx.topics);
         let member = &mut draft.member;
         member.instance_id = request.instance_id.clone().or(member.instance_id.take());
         if let Some(rack) = said.rack_id.filter(|rack| !rack.is_empty()) {

@@ -14,6 +14,7 @@ use crate::group::consumer::record;
 use crate::group::consumer::*;
 use crate::group::{Alarm, Cx, Refusal, Topics};
 use crate::types::{Epoch, Millis, TopicId, Uuid};
+use crate::wire::consumer_protocol::ConsumerProtocolAssignment;
 use std::collections::{BTreeMap, BTreeSet};
 
 const CLIENTS: usize = 20;
@@ -353,8 +354,8 @@ impl World {
                     Err(refusal) => self.refused(at, refusal),
                     Ok(reply) if reply.error != ErrorCode::None => self.clients[at].next = Next::Join,
                     Ok(reply) => {
-                        let given = protocol::assignment(&reply.assignment).expect("our bytes");
-                        let given = convert::by_id(&given.assigned_partitions, &self.topics);
+                        let (_, given) = ConsumerProtocolAssignment::from_bytes(&reply.assignment).expect("our bytes");
+                        let given = convert::by_id(convert::assigned(&given), &self.topics);
                         let client = &mut self.clients[at];
                         client.last_answer = self.now;
                         client.may_read = given.clone();

@@ -8,7 +8,7 @@ use crate::group::consumer::state::State;
 use crate::group::consumer::*;
 use crate::group::{Alarm, Cx, Refusal, Topics};
 use crate::types::{Epoch, Millis, TopicId, Uuid};
-use crate::wire::{Cx as WireCx, Field, Writer};
+use crate::wire::consumer_protocol::{ConsumerProtocolAssignment, ConsumerProtocolSubscription, OwnedPartitions};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -65,21 +65,18 @@ fn words(list: &str) -> impl Iterator<Item = &str> {
 
 /// A subscription of the embedded protocol.
 pub fn subscription(topics: &str, owned: &Partitions, table: &TopicTable) -> Vec<u8> {
-    let said = protocol::ConsumerProtocolSubscription {
+    let said = ConsumerProtocolSubscription {
         topics: words(topics).map(Into::into).collect(),
         owned_partitions: owned
             .iter()
             .filter_map(|(id, of)| {
                 let partitions = of.iter().copied().collect();
-                Some(protocol::TopicPartition { topic: table.name_of(*id)?.into(), partitions })
+                Some(OwnedPartitions { topic: table.name_of(*id)?.into(), partitions })
             })
             .collect(),
         ..Default::default()
     };
-    let mut w = Writer::new();
-    w.i16(1);
-    said.encode(&mut w, WireCx { version: 1, flexible: false });
-    w.into_bytes()
+    said.to_bytes(1)
 }
 
 impl Teller {
@@ -361,8 +358,8 @@ impl Teller {
                 }
                 let text = format!("may read {}", self.show_bytes(&reply.assignment));
                 self.say(&text);
-                let given = protocol::assignment(&reply.assignment).expect("our own bytes");
-                let given = convert::by_id(&given.assigned_partitions, &self.topics);
+                let (_, given) = ConsumerProtocolAssignment::from_bytes(&reply.assignment).expect("our own bytes");
+                let given = convert::by_id(convert::assigned(&given), &self.topics);
                 self.clients.entry(id.to_owned()).or_default().assignment = given;
             }
         }
@@ -508,8 +505,8 @@ impl Teller {
     }
 
     fn show_bytes(&self, assignment: &[u8]) -> String {
-        let given = protocol::assignment(assignment).expect("our own bytes");
-        self.show(&convert::by_id(&given.assigned_partitions, &self.topics))
+        let (_, given) = ConsumerProtocolAssignment::from_bytes(assignment).expect("our own bytes");
+        self.show(&convert::by_id(convert::assigned(&given), &self.topics))
     }
 
     fn show_current(&self, current: &Current) -> String {
