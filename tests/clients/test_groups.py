@@ -68,3 +68,44 @@ def come_and_go(group):
 
     again.close()
     assert group.committed() == dict(enumerate(group.ends))
+
+
+def test_a_group_moves_to_the_new_protocol_and_back(own_broker, jvm, tmp_path, topic):
+    """Members of both protocols in one group (KIP-848's migration), which outlives a kill -9 of its coordinator."""
+    broker = own_broker()
+    with raw.Conn(broker) as c:
+        assert raw.create(c, topic, PARTITIONS)[0] == 0
+    group = Group(broker, jvm, tmp_path, "java", None, topic, PARTITIONS)
+    try:
+        old, new, late = group.member("old", protocol="classic"), group.member("new", protocol="consumer"), group.member("late", protocol="classic")
+        old.go()
+        group.settled(old)
+        group.produce(6000)
+        group.all_seen()
+        # The first of the new protocol takes the group with it.
+        new.go()
+        group.settled(old, new)
+        group.produce(6000)
+        group.all_seen()
+        group.all_committed()
+        broker.kill()
+        broker.start()
+        group.produce(6000)
+        group.all_seen()
+        group.settled(old, new)
+        late.go()
+        group.settled(old, new, late)
+        group.produce(6000)
+        group.all_seen()
+        # The last of the new protocol leaves the group to the classic one.
+        new.close()
+        group.settled(old, late)
+        old.close()
+        group.settled(late)
+        group.produce(6000)
+        group.all_seen()
+        assert not group.twice, f"seen twice: {sorted(group.twice)[:5]}"
+        late.close()
+        assert group.committed() == dict(enumerate(group.ends))
+    finally:
+        group.close()
