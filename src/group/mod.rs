@@ -141,15 +141,4 @@ pub fn partition_of(group: &str, partitions: i32) -> Partition {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_group_has_the_partition_that_kafka_gives_it() {
-        // String.hashCode: "test" is 3556498, "payment-processors" is -885514168, "polygenelubricants" is i32::MIN.
-        assert_eq!(partition_of("test", 50), 48);
-        assert_eq!(partition_of("payment-processors", 50), 18);
-        assert_eq!(partition_of("polygenelubricants", 50), 0);
-        assert_eq!(partition_of("", 50), 0);
-    }
-}
+mod tests;
