@@ -1,5 +1,6 @@
 """Groups of other people's clients: members join, leave, die and come back, and every record is seen, none without need twice."""
 import threading
+import time
 
 import pytest
 
@@ -109,3 +110,32 @@ def test_a_group_moves_to_the_new_protocol_and_back(own_broker, jvm, tmp_path, t
         assert group.committed() == dict(enumerate(group.ends))
     finally:
         group.close()
+
+
+@pytest.mark.parametrize("protocol,loser,says", [("classic", 0, "fenced"), ("consumer", 1, "instance")])
+def test_two_of_one_instance(broker, topic, protocol, loser, says):
+    """Who comes second under a `group.instance.id` takes the place in the classic protocol, and is refused in the new one."""
+    import confluent_kafka
+    with raw.Conn(broker) as c:
+        assert raw.create(c, topic, PARTITIONS)[0] == 0
+    settings = {"bootstrap.servers": broker.bootstrap, "group.id": topic, "group.protocol": protocol, "group.instance.id": "one",
+                "enable.auto.commit": False}
+    both, deadline = [], time.monotonic() + 60
+    try:
+        for _ in range(2):
+            both.append(confluent_kafka.Consumer(settings))
+            both[-1].subscribe([topic])
+            while not both[0].assignment():
+                assert time.monotonic() < deadline
+                both[0].poll(0.1)
+        failure = None
+        while failure is None:
+            assert time.monotonic() < deadline, "nobody has failed"
+            for n, consumer in enumerate(both):
+                m = consumer.poll(0.1)
+                if m is not None and m.error() and m.error().fatal():
+                    failure = (n, m.error().str())
+        assert failure[0] == loser and says in failure[1], failure
+    finally:
+        for consumer in both:
+            consumer.close()
