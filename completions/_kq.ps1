@@ -566,6 +566,8 @@ Register-ArgumentCompleter -Native -CommandName 'kq' -ScriptBlock {
             [CompletionResult]::new('produce', 'produce', [CompletionResultType]::ParameterValue, 'Measure writing: pipelined requests over several connections')
             [CompletionResult]::new('consume', 'consume', [CompletionResultType]::ParameterValue, 'Measure reading: a topic from its beginning to where it ends now')
             [CompletionResult]::new('e2e', 'e2e', [CompletionResultType]::ParameterValue, 'Measure the time from sending a record to having read it, one at a time')
+            [CompletionResult]::new('compare', 'compare', [CompletionResultType]::ParameterValue, 'Compare kqd with Apache Kafka on this machine: the same loads on both, in turns')
+            [CompletionResult]::new('curves', 'curves', [CompletionResultType]::ParameterValue, 'Measure what a request costs kqd as partitions, connections, producers and the log grow')
             break
         }
         'kq;bench;produce' {
@@ -677,6 +679,49 @@ Register-ArgumentCompleter -Native -CommandName 'kq' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Errors only')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'kq;bench;compare' {
+            [CompletionResult]::new('--row', '--row', [CompletionResultType]::ParameterName, 'Only this row; may be given several times [default: all]')
+            [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Only this broker')
+            [CompletionResult]::new('--rounds', '--rounds', [CompletionResultType]::ParameterName, 'Runs of each row on each broker')
+            [CompletionResult]::new('--seconds', '--seconds', [CompletionResultType]::ParameterName, 'Seconds of one run: beyond four, the disk''s own pace shows')
+            [CompletionResult]::new('--warm-seconds', '--warm-seconds', [CompletionResultType]::ParameterName, 'Seconds of load before a run of Kafka that do not count, as a JVM compiles while it runs; kqd gets one at most')
+            [CompletionResult]::new('--warm-bytes', '--warm-bytes', [CompletionResultType]::ParameterName, 'Bytes written and deleted before a run, so that no page of the cache is new')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Where the brokers keep their data, on the disk to measure [default: the system''s temporary directory]')
+            [CompletionResult]::new('--kqd', '--kqd', [CompletionResultType]::ParameterName, 'Another kqd to measure [default: the one in this program]')
+            [CompletionResult]::new('--kafka-jars', '--kafka-jars', [CompletionResultType]::ParameterName, 'Where Apache Kafka''s jars are [env: KAFKA_JARS] [default: where tests/run keeps them]')
+            [CompletionResult]::new('--svg', '--svg', [CompletionResultType]::ParameterName, 'Draw the comparison into this file')
+            [CompletionResult]::new('--markdown', '--markdown', [CompletionResultType]::ParameterName, 'Write the table into this file, in Markdown')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say what is done; twice: every request')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'kq;bench;curves' {
+            [CompletionResult]::new('--curve', '--curve', [CompletionResultType]::ParameterName, 'Only this curve; may be given several times [default: all]')
+            [CompletionResult]::new('--most', '--most', [CompletionResultType]::ParameterName, 'Stop a curve at this point: a quick look')
+            [CompletionResult]::new('--record-size', '--record-size', [CompletionResultType]::ParameterName, 'Bytes of each value')
+            [CompletionResult]::new('--records-per-batch', '--records-per-batch', [CompletionResultType]::ParameterName, 'Records in a request')
+            [CompletionResult]::new('--rounds', '--rounds', [CompletionResultType]::ParameterName, 'Runs of each point')
+            [CompletionResult]::new('--seconds', '--seconds', [CompletionResultType]::ParameterName, 'Seconds of one run: beyond four, the disk''s own pace shows')
+            [CompletionResult]::new('--warm-seconds', '--warm-seconds', [CompletionResultType]::ParameterName, 'Seconds of load before a run of Kafka that do not count, as a JVM compiles while it runs; kqd gets one at most')
+            [CompletionResult]::new('--warm-bytes', '--warm-bytes', [CompletionResultType]::ParameterName, 'Bytes written and deleted before a run, so that no page of the cache is new')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Where the brokers keep their data, on the disk to measure [default: the system''s temporary directory]')
+            [CompletionResult]::new('--kqd', '--kqd', [CompletionResultType]::ParameterName, 'Another kqd to measure [default: the one in this program]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say what is done; twice: every request')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'kq;profile' {

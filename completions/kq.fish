@@ -508,10 +508,12 @@ never\t'Never'"
 complete -c kq -n "__fish_kq_using_subcommand doctor" -s v -d 'Say what is done; twice: every request'
 complete -c kq -n "__fish_kq_using_subcommand doctor" -s q -l quiet -d 'Errors only'
 complete -c kq -n "__fish_kq_using_subcommand doctor" -s h -l help -d 'Print help'
-complete -c kq -n "__fish_kq_using_subcommand bench; and not __fish_seen_subcommand_from produce consume e2e" -s h -l help -d 'Print help'
-complete -c kq -n "__fish_kq_using_subcommand bench; and not __fish_seen_subcommand_from produce consume e2e" -f -a "produce" -d 'Measure writing: pipelined requests over several connections'
-complete -c kq -n "__fish_kq_using_subcommand bench; and not __fish_seen_subcommand_from produce consume e2e" -f -a "consume" -d 'Measure reading: a topic from its beginning to where it ends now'
-complete -c kq -n "__fish_kq_using_subcommand bench; and not __fish_seen_subcommand_from produce consume e2e" -f -a "e2e" -d 'Measure the time from sending a record to having read it, one at a time'
+complete -c kq -n "__fish_kq_using_subcommand bench; and not __fish_seen_subcommand_from produce consume e2e compare curves" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand bench; and not __fish_seen_subcommand_from produce consume e2e compare curves" -f -a "produce" -d 'Measure writing: pipelined requests over several connections'
+complete -c kq -n "__fish_kq_using_subcommand bench; and not __fish_seen_subcommand_from produce consume e2e compare curves" -f -a "consume" -d 'Measure reading: a topic from its beginning to where it ends now'
+complete -c kq -n "__fish_kq_using_subcommand bench; and not __fish_seen_subcommand_from produce consume e2e compare curves" -f -a "e2e" -d 'Measure the time from sending a record to having read it, one at a time'
+complete -c kq -n "__fish_kq_using_subcommand bench; and not __fish_seen_subcommand_from produce consume e2e compare curves" -f -a "compare" -d 'Compare kqd with Apache Kafka on this machine: the same loads on both, in turns'
+complete -c kq -n "__fish_kq_using_subcommand bench; and not __fish_seen_subcommand_from produce consume e2e compare curves" -f -a "curves" -d 'Measure what a request costs kqd as partitions, connections, producers and the log grow'
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -s t -l topic -d 'The topic; `kq-bench` is made when it is missing, others with --create-topic' -r
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l partitions -d 'Partitions of the topic, when it is made' -r
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l replication-factor -d 'Replicas of each partition, when it is made [default: the broker\'s]' -r
@@ -622,6 +624,72 @@ complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s v -d 'Say what is done; twice: every request'
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s q -l quiet -d 'Errors only'
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -l row -d 'Only this row; may be given several times [default: all]' -r -f -a "tiny\t''
+tiny-synced\t''
+16k-1\t''
+16k-16\t''
+16k-16-synced\t''
+1m-4\t''
+fetch-64k\t''
+fetch-1m\t''
+open-loop\t''
+producer-tool\t''
+producer-tool-1000\t''
+partitions-5000\t''
+memory\t''
+start\t''
+kill\t''
+topic-list\t''
+consumer-tool\t''"
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -l only -d 'Only this broker' -r -f -a "kqd\t'This one'
+kafka\t'Apache Kafka'"
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -l rounds -d 'Runs of each row on each broker' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -l seconds -d 'Seconds of one run: beyond four, the disk\'s own pace shows' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -l warm-seconds -d 'Seconds of load before a run of Kafka that do not count, as a JVM compiles while it runs; kqd gets one at most' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -l warm-bytes -d 'Bytes written and deleted before a run, so that no page of the cache is new' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -l data-dir -d 'Where the brokers keep their data, on the disk to measure [default: the system\'s temporary directory]' -r -F
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -l kqd -d 'Another kqd to measure [default: the one in this program]' -r -F
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -l kafka-jars -d 'Where Apache Kafka\'s jars are [env: KAFKA_JARS] [default: where tests/run keeps them]' -r -F
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -l svg -d 'Draw the comparison into this file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -l markdown -d 'Write the table into this file, in Markdown' -r -F
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l curve -d 'Only this curve; may be given several times [default: all]' -r -f -a "partitions\t'Partitions, written in turns'
+idle-partitions\t'Partitions that have data and are not written, beside one that is'
+connections\t'Idle connections beside 16 busy ones'
+producers\t'Producer ids that the broker knows'
+log\t'Gigabytes of log before what is written'"
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l most -d 'Stop a curve at this point: a quick look' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l record-size -d 'Bytes of each value' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l records-per-batch -d 'Records in a request' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l rounds -d 'Runs of each point' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l seconds -d 'Seconds of one run: beyond four, the disk\'s own pace shows' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l warm-seconds -d 'Seconds of load before a run of Kafka that do not count, as a JVM compiles while it runs; kqd gets one at most' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l warm-bytes -d 'Bytes written and deleted before a run, so that no page of the cache is new' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l data-dir -d 'Where the brokers keep their data, on the disk to measure [default: the system\'s temporary directory]' -r -F
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l kqd -d 'Another kqd to measure [default: the one in this program]' -r -F
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kq -n "__fish_kq_using_subcommand profile; and not __fish_seen_subcommand_from create use list print edit delete" -s h -l help -d 'Print help'
 complete -c kq -n "__fish_kq_using_subcommand profile; and not __fish_seen_subcommand_from create use list print edit delete" -f -a "create" -d 'Make a profile, or replace one; the first one is used from then on'
 complete -c kq -n "__fish_kq_using_subcommand profile; and not __fish_seen_subcommand_from create use list print edit delete" -f -a "use" -d 'Use a profile from now on'

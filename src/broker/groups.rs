@@ -7,7 +7,9 @@
 use super::{Broker, Hosted};
 use crate::error::ErrorCode;
 use crate::event::{Answer, Effect, Level, Question, Read, StorageFault};
-use crate::group::{self, Command, Cx, OFFSETS_TOPIC, Outcome, Record, Shard, Topics, command::Listed, partition_of};
+use crate::group::{
+    self, Command, Cx, OFFSETS_TOPIC, Outcome, Record, Shard, Topics, command::Listed, partition_of, replay_batches,
+};
 use crate::meta::{self, Image, NewTopic};
 use crate::parked::{PARKED_REQUESTS_MAX, Part, Then, Token, Waiting};
 use crate::record::{self, BatchHeader, Builder, Codec};
@@ -16,8 +18,6 @@ use crate::types::{LogId, Millis, Offset, Partition, TopicId, Uuid};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
-/// A batch of a coordinator's log holds no more than so many bytes once it is decoded.
-const BATCH_BYTES_MAX: usize = 256 << 20;
 /// A log is loaded in portions of no more bytes than this: between two of them others have their turn.
 const LOAD_BYTES_MAX: i32 = 1 << 20;
 
@@ -291,12 +291,19 @@ impl Broker {
         let Some(coordinator) = self.groups.coordinators.get_mut(&partition) else { return };
         let loaded = content.and_then(|content| {
             replay_batches(&mut coordinator.shard, &content)
-                .map_err(|message| StorageFault { code: ErrorCode::KafkaStorageError, message })
+                .map_err(|e| StorageFault { code: ErrorCode::KafkaStorageError, message: e.to_string() })
         });
         match loaded {
             // Compaction may leave nothing above the last batch.
-            Ok(end) => {
-                coordinator.loading = Some(end.unwrap_or(upto));
+            Ok(loaded) => {
+                coordinator.loading = Some(loaded.end.unwrap_or(upto));
+                if let Some(first) = loaded.first {
+                    let message = format!(
+                        "{OFFSETS_TOPIC}-{partition}: {} records cannot be read and are left out, the first one {first}",
+                        loaded.skipped
+                    );
+                    out.push(Effect::Note { level: Level::Warn, message });
+                }
                 self.load_groups(partition, out);
             }
             // A coordinator that does not know all its groups must not answer for them.
@@ -484,27 +491,4 @@ impl Broker {
         self.append_groups(partition, out);
         self.answer_groups(replies, out);
     }
-}
-
-/// Makes the records of some batches state; the offset after the last of them, if there is one.
-fn replay_batches(shard: &mut Shard, content: &[u8]) -> Result<Option<Offset>, String> {
-    let mut end = None;
-    for batch in record::batches(content) {
-        let (header, bytes) = batch.map_err(|e| e.to_string())?;
-        end = Some(header.base_offset + Offset::from(header.last_offset_delta) + 1);
-        // Offsets of transactions are not offsets before their transaction ends; there are none here yet.
-        if header.is_control() || header.is_transactional() {
-            continue;
-        }
-        let decoded = record::decode(bytes, BATCH_BYTES_MAX).map_err(|e| e.to_string())?;
-        for one in &decoded {
-            let one = one.map_err(|e| e.to_string())?;
-            let Some(key) = one.key else { continue };
-            let read = Record::decode(key, one.value).map_err(|e| format!("at offset {}: {e}", one.offset))?;
-            if let Some(read) = read {
-                shard.replay(&read);
-            }
-        }
-    }
-    Ok(end)
 }

@@ -32,11 +32,13 @@
 pub mod classic;
 pub mod command;
 pub mod consumer;
+mod load;
 pub mod offsets;
 pub mod record;
 mod shard;
 
 pub use command::{Command, Reply, Token};
+pub use load::{Loaded, replay_batches};
 pub use record::Record;
 pub use shard::Shard;
 

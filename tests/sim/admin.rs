@@ -2,6 +2,7 @@
 
 use crate::client::{Client, Cx, read};
 use crate::oracle::{Cleanup, Place, Promise};
+use kq::api::create_partitions::{CreatePartitionsRequest, CreatePartitionsResponse, CreatePartitionsTopic};
 use kq::api::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest, CreateTopicsResponse};
 use kq::api::delete_records::{
     DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsResponse, DeleteRecordsTopic,
@@ -15,12 +16,14 @@ const CREATE_VERSION: i16 = 7;
 const DELETE_VERSION: i16 = 6;
 const RECORDS_VERSION: i16 = 2;
 const METADATA_VERSION: i16 = 12;
+const CREATE_PARTITIONS_VERSION: i16 = 3;
 
 enum Asked {
     Create(usize),
     Lookup(usize),
     Delete(TopicId),
     DeleteRecords(Place),
+    Grow(usize, i32),
 }
 
 /// See the module.
@@ -31,9 +34,30 @@ pub struct Admin {
     deleting: Option<(usize, TopicId)>,
     /// A topic that exists, under an identity yet to be asked for.
     lookup: Option<usize>,
+    /// Topics grow, and nothing is ever deleted: what members read.
+    only_grows: bool,
+    /// A topic whose number of partitions is not known for sure.
+    growing: Option<usize>,
 }
 
+/// No topic of members has more partitions than this.
+const GROWN_PARTITIONS_MAX: i32 = 7;
+
 impl Admin {
+    /// For a world of members.
+    pub fn of_groups() -> Admin {
+        Admin { only_grows: true, ..Admin::default() }
+    }
+
+    fn grow(&mut self, cx: &mut Cx<'_>, index: usize) {
+        let topic = &cx.topics[index];
+        let count = topic.partitions + 1;
+        let topic = CreatePartitionsTopic { name: topic.name.clone().into(), count, assignments: None };
+        cx.send(CREATE_PARTITIONS_VERSION, &CreatePartitionsRequest { topics: vec![topic], ..Default::default() });
+        self.growing = Some(index);
+        self.asked = Some(Asked::Grow(index, count));
+    }
+
     fn create(&mut self, cx: &mut Cx<'_>, index: usize) {
         let topic = cx.topics[index].clone();
         let mut configs = Vec::new();
@@ -98,7 +122,7 @@ impl Client for Admin {
         if let Some((index, id)) = self.deleting {
             return self.delete(cx, index, id);
         }
-        if let Some(index) = self.lookup.take() {
+        if let Some(index) = self.lookup.take().or(self.growing) {
             return self.lookup(cx, index);
         }
         if let Some(index) = cx.topics.iter().position(|topic| topic.id.is_none()) {
@@ -109,6 +133,12 @@ impl Client for Admin {
             return;
         }
         let index = cx.chance.below(cx.topics.len() as i64) as usize;
+        if self.only_grows {
+            if cx.topics[index].partitions < GROWN_PARTITIONS_MAX && cx.chance.one_in(4) {
+                self.grow(cx, index);
+            }
+            return;
+        }
         // The first topic stays.
         match (cx.chance.below(4), cx.topics[index].id) {
             (0, Some(id)) if index > 0 => self.delete(cx, index, id),
@@ -138,7 +168,16 @@ impl Client for Admin {
                 if found.error_code == 0 {
                     let topic = &mut cx.topics[index];
                     topic.id = Some(found.topic_id);
+                    topic.partitions = found.partitions.len() as i32;
+                    self.growing = None;
                     cx.oracle.created(found.topic_id, topic.partitions, topic.promise, topic.cleanup);
+                }
+            }
+            Asked::Grow(index, count) => {
+                let response: CreatePartitionsResponse<'_> = read(bytes, CREATE_PARTITIONS_VERSION);
+                if response.results[0].error_code == 0 {
+                    cx.topics[index].partitions = count;
+                    self.growing = None;
                 }
             }
             Asked::Delete(id) => {
@@ -168,7 +207,7 @@ impl Client for Admin {
     }
 
     fn is_idle(&self) -> bool {
-        self.asked.is_none() && self.deleting.is_none() && self.lookup.is_none()
+        self.asked.is_none() && self.deleting.is_none() && self.lookup.or(self.growing).is_none()
     }
 
     fn name(&self) -> String {

@@ -37,6 +37,8 @@ pub struct Cx<'a> {
     pub frames: Vec<Vec<u8>>,
     /// When the client wants to be called again, in milliseconds from now.
     pub wake_in: Option<Millis>,
+    /// The client breaks its connection, and makes the next one after so long, in milliseconds.
+    pub hang_up: Option<Millis>,
 }
 
 impl Cx<'_> {

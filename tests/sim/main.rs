@@ -1,31 +1,42 @@
 //! The simulator: the production core, a virtual clock, disks that forget, clients that keep count.
 //!
-//! A failing seed is the whole bug report: `KQ_SEED=17 cargo test --profile ci --test sim`. `KQ_SIM_SEEDS` sets how many
-//! seeds are tried.
+//! Two kinds of worlds: one of producers and consumers, one of groups and their members. A failing seed is the whole bug
+//! report: `KQ_SEED=17 cargo test --profile ci --test sim`, or `KQ_GROUP_SEED=17` for one of groups. `KQ_SIM_SEEDS` sets
+//! how many seeds of each kind are tried.
 
 #![allow(clippy::disallowed_methods, reason = "which seeds to live through is told by the environment")]
 
 mod admin;
+mod auditor;
 mod chance;
 mod client;
 mod consumer;
+mod member;
 mod oracle;
 mod producer;
 mod store;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use world::{Summary, Telling, run};
+use world::{Summary, Telling, run, run_groups};
 
-/// Seeds of a run of the suite, over all four tests.
+/// Seeds of a run of the suite, of each kind, over its four tests.
 const SEEDS: u64 = 10_000;
 
 fn seeds() -> u64 {
     std::env::var("KQ_SIM_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(SEEDS)
 }
 
+/// A world to live in: the variable that names a seed of it, and its life.
+type Kind = (&'static str, fn(u64, Telling) -> Result<Summary, String>);
+
+/// Producers, consumers, an administrator.
+const DATA: Kind = ("KQ_SEED", run);
+/// Members of groups.
+const GROUPS: Kind = ("KQ_GROUP_SEED", run_groups);
+
 /// Lives through a seed; panics with the command that does it again.
-fn live(seed: u64, telling: Telling) -> Summary {
+fn live((name, run): Kind, seed: u64, telling: Telling) -> Summary {
     let failure = match catch_unwind(AssertUnwindSafe(|| run(seed, telling))) {
         Ok(Ok(summary)) => return summary,
         Ok(Err(what)) => what,
@@ -34,55 +45,92 @@ fn live(seed: u64, telling: Telling) -> Summary {
             text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
         }
     };
-    panic!("{failure}\n  again: KQ_SEED={seed} cargo test --profile ci --test sim");
+    panic!("{failure}\n  again: {name}={seed} cargo test --profile ci --test sim");
 }
 
-/// One quarter of all seeds, so that the test harness can use several cores.
-fn quarter(first: u64) {
-    if std::env::var("KQ_SEED").is_ok() {
-        return;
+/// One quarter of all seeds, so that the test harness can use several cores; nothing when one seed is asked for.
+fn quarter(kind: Kind, first: u64) -> Option<Summary> {
+    if [DATA, GROUPS].iter().any(|(name, _)| std::env::var(name).is_ok()) {
+        return None;
     }
     let mut all = Summary::default();
     for seed in (first..seeds()).step_by(4) {
-        let summary = live(seed, Telling::Nothing);
+        let summary = live(kind, seed, Telling::Nothing);
         all.acks += summary.acks;
         all.reads += summary.reads;
         all.crashes += summary.crashes;
+        all.shares += summary.shares;
+        all.commits += summary.commits;
     }
+    Some(all)
+}
+
+fn data_quarter(first: u64) {
+    let Some(all) = quarter(DATA, first) else { return };
     println!("{} crashes, {} records acknowledged, {} read", all.crashes, all.acks, all.reads);
     assert!(all.acks > 0 && all.reads > 0, "nothing happens in this world");
 }
 
+fn group_quarter(first: u64) {
+    let Some(all) = quarter(GROUPS, first) else { return };
+    println!("{} crashes, {} assignments, {} offsets committed", all.crashes, all.shares, all.commits);
+    assert!(all.shares > 0 && all.commits > 0, "nothing happens in this world");
+}
+
 #[test]
 fn seeds_first_quarter() {
-    quarter(0);
+    data_quarter(0);
 }
 
 #[test]
 fn seeds_second_quarter() {
-    quarter(1);
+    data_quarter(1);
 }
 
 #[test]
 fn seeds_third_quarter() {
-    quarter(2);
+    data_quarter(2);
 }
 
 #[test]
 fn seeds_last_quarter() {
-    quarter(3);
+    data_quarter(3);
+}
+
+#[test]
+fn groups_first_quarter() {
+    group_quarter(0);
+}
+
+#[test]
+fn groups_second_quarter() {
+    group_quarter(1);
+}
+
+#[test]
+fn groups_third_quarter() {
+    group_quarter(2);
+}
+
+#[test]
+fn groups_last_quarter() {
+    group_quarter(3);
 }
 
 #[test]
 fn one_seed() {
-    if let Some(seed) = std::env::var("KQ_SEED").ok().and_then(|text| text.parse().ok()) {
-        println!("{:?}", live(seed, Telling::Story));
+    for kind in [DATA, GROUPS] {
+        if let Some(seed) = std::env::var(kind.0).ok().and_then(|text| text.parse().ok()) {
+            println!("{:?}", live(kind, seed, Telling::Story));
+        }
     }
 }
 
 #[test]
 fn the_same_seed_is_the_same_story() {
-    for seed in 0..20 {
-        assert_eq!(live(seed, Telling::Nothing), live(seed, Telling::Nothing), "seed {seed}");
+    for kind in [DATA, GROUPS] {
+        for seed in 0..20 {
+            assert_eq!(live(kind, seed, Telling::Nothing), live(kind, seed, Telling::Nothing), "seed {seed}");
+        }
     }
 }

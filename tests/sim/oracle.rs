@@ -1,5 +1,7 @@
 //! The oracle: what was promised to clients, and what they saw. It knows nothing of the broker's insides.
 
+pub mod groups;
+
 use kq::types::{Offset, TopicId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,6 +59,12 @@ pub struct Oracle {
     pub acks: u64,
     /// Records seen by consumers, for the run's summary.
     pub reads: u64,
+    /// Groups, by name.
+    pub groups: BTreeMap<String, groups::Group>,
+    /// Assignments that members were told, for the run's summary.
+    pub shares: u64,
+    /// Offsets committed, for the run's summary.
+    pub commits: u64,
 }
 
 impl Oracle {
@@ -70,6 +78,21 @@ impl Oracle {
     /// Something is wrong.
     pub fn violated(&mut self, what: String) {
         self.violation.get_or_insert(what);
+    }
+
+    /// What is known of a group.
+    pub fn group(&mut self, name: &str) -> &mut groups::Group {
+        if !self.groups.contains_key(name) {
+            self.groups.insert(name.to_owned(), groups::Group::default());
+        }
+        self.groups.get_mut(name).expect("just made")
+    }
+
+    /// Something may be wrong.
+    pub fn judge(&mut self, who: &str, result: Result<(), String>) {
+        if let Err(what) = result {
+            self.violated(format!("{who}: {what}"));
+        }
     }
 
     /// A topic exists.

@@ -1,14 +1,17 @@
 //! The world: one node, its storage, its clients, a virtual clock, and what goes wrong. Everything that happens comes
 //! from a queue of events, everything random from the seed.
 
+mod groups;
 mod lives;
 
-pub use lives::run;
+pub use lives::{run, run_groups};
 
 use crate::admin::Admin;
+use crate::auditor::Auditor;
 use crate::chance::Chance;
 use crate::client::{Client, Cx, Topic};
 use crate::consumer::Consumer;
+use crate::member::Member;
 use crate::oracle::{Cleanup, Oracle, Promise};
 use crate::producer::Producer;
 use crate::store::{Done, Job, Pending, Store};
@@ -34,6 +37,8 @@ enum Someone {
     Producer(Producer),
     Consumer(Consumer),
     Admin(Admin),
+    Member(Box<Member>),
+    Auditor(Auditor),
 }
 
 impl Someone {
@@ -42,6 +47,8 @@ impl Someone {
             Someone::Producer(client) => client,
             Someone::Consumer(client) => client,
             Someone::Admin(client) => client,
+            Someone::Member(client) => &mut **client,
+            Someone::Auditor(client) => client,
         }
     }
 }
@@ -82,6 +89,10 @@ pub struct Summary {
     pub reads: u64,
     /// Crashes.
     pub crashes: u64,
+    /// Assignments that members were told.
+    pub shares: u64,
+    /// Offsets committed.
+    pub commits: u64,
 }
 
 /// See the module.
@@ -110,6 +121,12 @@ pub struct World {
     job_at: Vec<Millis>,
     pending: Vec<Pending>,
     summary: Summary,
+    /// The broker's settings.
+    settings: String,
+    /// Members do nothing.
+    silent: bool,
+    /// How long a life may last, in milliseconds.
+    life_ms: Millis,
 }
 
 /// How much a run prints.
@@ -121,9 +138,10 @@ pub enum Telling {
     Story,
 }
 
-fn new_node(chance: &mut Chance) -> Node {
-    let text = "node.id=1\nauto.create.topics.enable=false\nlog.retention.check.interval.ms=50\n";
-    let entries = parse_properties(text).expect("properties");
+const SETTINGS: &str = "node.id=1\nauto.create.topics.enable=false\nlog.retention.check.interval.ms=50\n";
+
+fn new_node(settings: &str, chance: &mut Chance) -> Node {
+    let entries = parse_properties(settings).expect("properties");
     let (settings, _) = BrokerSettings::load(&entries).expect("settings");
     Node::new(NodeConfig {
         settings: Arc::new(settings),
@@ -159,7 +177,18 @@ impl World {
                 clients.push((Someone::Consumer(Consumer::new(index, partition)), None));
             }
         }
-        let node = new_node(&mut chance);
+        World::of(chance, shape, disks, topics, clients, SETTINGS.to_owned())
+    }
+
+    fn of(
+        mut chance: Chance,
+        shape: Chance,
+        disks: Vec<MemoryDisk>,
+        topics: Vec<Topic>,
+        clients: Vec<(Someone, Option<Conn>)>,
+        settings: String,
+    ) -> World {
+        let node = new_node(&settings, &mut chance);
         let job_at = vec![0; disks.len()];
         World {
             chance,
@@ -183,6 +212,9 @@ impl World {
             job_at,
             pending: Vec::new(),
             summary: Summary::default(),
+            settings,
+            silent: false,
+            life_ms: 250,
         }
     }
 
@@ -399,6 +431,9 @@ impl World {
     fn call(&mut self, client: usize, id: u64, act: impl FnOnce(&mut dyn Client, &mut Cx<'_>)) {
         let (someone, conn) = &mut self.clients[client];
         let Some(conn) = conn.as_mut().filter(|conn| conn.id == id) else { return };
+        if self.silent && matches!(someone, Someone::Member(_)) {
+            return;
+        }
         let mut cx = Cx {
             now: self.now,
             chance: &mut self.chance,
@@ -407,9 +442,17 @@ impl World {
             busy: self.busy,
             frames: Vec::new(),
             wake_in: None,
+            hang_up: None,
         };
         act(someone.client(), &mut cx);
-        let (frames, wake_in) = (cx.frames, cx.wake_in);
+        let (frames, wake_in, hang_up) = (cx.frames, cx.wake_in, cx.hang_up);
+        if let Some(again_in) = hang_up {
+            someone.client().disconnected();
+            self.clients[client].1 = None;
+            self.at(self.now, Event::Gone(id));
+            self.at(self.now + again_in, Event::Connect(client));
+            return;
+        }
         let mut leaving = Vec::new();
         for bytes in frames {
             conn.to_node_at = conn.to_node_at.max(self.now + self.chance.below(4));

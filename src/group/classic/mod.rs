@@ -236,7 +236,13 @@ impl ClassicGroup {
                 ..Member::new(m.client_id.to_string(), m.client_host.to_string(), m.session_timeout, timeout)
             };
             let (id, member) = known.remove_entry(&*m.member_id).unwrap_or_else(|| (Arc::from(&*m.member_id), fresh()));
-            self.insert(id, Member { assignment: m.assignment.to_vec(), ..member });
+            let protocol = self.protocol.as_deref().unwrap_or_default();
+            let agrees = member.protocols.iter().any(|(name, of)| name == protocol && **of == *m.subscription);
+            // While a log is loaded, an earlier snapshot may have made the member: this one knows it better.
+            let member = if agrees { member } else { fresh() };
+            let assignment = m.assignment.to_vec();
+            let (rebalance_timeout_ms, session_timeout_ms) = (timeout, m.session_timeout);
+            self.insert(id, Member { assignment, rebalance_timeout_ms, session_timeout_ms, ..member });
         }
         self.understand();
     }
@@ -490,4 +496,39 @@ fn subscription_topics(metadata: &[u8]) -> Option<Vec<String>> {
         topics.push(std::str::from_utf8(r.take(len).ok()?).ok()?.to_owned());
     }
     Some(topics)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A member rejoins with other metadata between two snapshots; whoever loads both of them knows it by the second.
+    #[test]
+    fn the_last_snapshot_of_a_log_counts() {
+        let snapshot = |generation, subscription: &'static [u8], session_timeout| GroupMetadataValue {
+            protocol_type: CONSUMER_PROTOCOL.into(),
+            generation,
+            protocol: Some("range".into()),
+            leader: Some("m".into()),
+            current_state_timestamp: 7,
+            members: vec![MemberMetadata {
+                member_id: "m".into(),
+                group_instance_id: None,
+                client_id: "c".into(),
+                client_host: "/h".into(),
+                rebalance_timeout: 9,
+                session_timeout,
+                subscription: subscription.into(),
+                assignment: (&b"share"[..]).into(),
+            }],
+        };
+        let mut group = ClassicGroup::new("g".into());
+        group.replay(&snapshot(1, b"old", 5));
+        group.replay(&snapshot(2, b"new", 6));
+        assert_eq!(group.describe().members[0].metadata, b"new");
+        assert_eq!(group.members["m"].session_timeout_ms, 6);
+        let mut other = ClassicGroup::new("g".into());
+        other.replay(&snapshot(2, b"new", 6));
+        assert_eq!(group.record(), other.record());
+    }
 }

@@ -10,7 +10,7 @@ use kq::types::Millis;
 
 /// How a life ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ending {
+pub(super) enum Ending {
     Kill,
     PowerCut,
     Clean,
@@ -21,23 +21,41 @@ enum Ending {
 /// # Errors
 /// What was violated.
 pub fn run(seed: u64, telling: Telling) -> Result<Summary, String> {
-    let mut world = World::new(seed);
-    world.oracle.tells = telling == Telling::Story;
-    let lives = 1 + world.chance.below(4);
-    for life in 0..lives {
-        world.live(life + 1 == lives);
-        if let Some(what) = world.oracle.violation.take() {
-            return Err(what);
-        }
-    }
-    world.finish();
-    match world.oracle.violation.take() {
-        Some(what) => Err(what),
-        None => Ok(Summary { acks: world.oracle.acks, reads: world.oracle.reads, ..world.summary }),
-    }
+    World::new(seed).lives(telling, World::finish)
+}
+
+/// Lives through one seed of members and their groups.
+///
+/// # Errors
+/// What was violated.
+pub fn run_groups(seed: u64, telling: Telling) -> Result<Summary, String> {
+    World::of_groups(seed).lives(telling, World::finish_groups)
 }
 
 impl World {
+    fn lives(mut self, telling: Telling, finish: fn(&mut World)) -> Result<Summary, String> {
+        self.oracle.tells = telling == Telling::Story;
+        let lives = 1 + self.chance.below(4);
+        for life in 0..lives {
+            self.live(life + 1 == lives);
+            if let Some(what) = self.oracle.violation.take() {
+                return Err(what);
+            }
+        }
+        finish(&mut self);
+        let oracle = &mut self.oracle;
+        match oracle.violation.take() {
+            Some(what) => Err(what),
+            None => Ok(Summary {
+                acks: oracle.acks,
+                reads: oracle.reads,
+                shares: oracle.shares,
+                commits: oracle.commits,
+                ..self.summary
+            }),
+        }
+    }
+
     /// One life of the node, from its start to its end.
     fn live(&mut self, last: bool) {
         self.busy = true;
@@ -56,7 +74,7 @@ impl World {
             }
             _ => {}
         }
-        let until = self.now + 30 + self.chance.below(250);
+        let until = self.now + 30 + self.chance.below(self.life_ms);
         let mut ending = match self.chance.below(5) {
             0 => Ending::Clean,
             1 | 2 => Ending::Kill,
@@ -110,9 +128,9 @@ impl World {
     }
 
     /// Starts the node and waits until it serves; false when it crashed before.
-    fn start(&mut self) -> bool {
+    pub(super) fn start(&mut self) -> bool {
         let mut shape = self.shape.clone();
-        self.node = new_node(&mut self.chance);
+        self.node = new_node(&self.settings, &mut self.chance);
         (self.stopped, self.hurt, self.metadata_hurt, self.log_closed) = (false, false, false, false);
         let Ok(store) = Store::open(self.disks.clone(), &mut shape) else {
             assert!(self.is_hurt_or_frozen(), "the checkpoints cannot be read");
@@ -141,7 +159,7 @@ impl World {
     }
 
     /// Lets time pass; false when the disk stood still before `until`.
-    fn advance(&mut self, until: Millis) -> bool {
+    pub(super) fn advance(&mut self, until: Millis) -> bool {
         while self.pass(until) {
             if self.oracle.violation.is_some() {
                 return false;
@@ -155,7 +173,7 @@ impl World {
     }
 
     /// Waits until producers and administrator have finished.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         self.busy = false;
         let limit = self.now + PATIENCE_MS;
         while self.now < limit && self.oracle.violation.is_none() && !self.is_hurt_or_frozen() && !self.is_excused() {
@@ -177,7 +195,7 @@ impl World {
     }
 
     /// The node dies.
-    fn end(&mut self, ending: Ending) {
+    pub(super) fn end(&mut self, ending: Ending) {
         let mut hurt = self.store.as_ref().is_some_and(Store::is_hurt);
         if ending == Ending::Clean {
             hurt |= self.stop();
@@ -232,7 +250,7 @@ impl World {
     }
 
     /// Whether something is out of service that only a start brings back.
-    fn is_excused(&self) -> bool {
+    pub(super) fn is_excused(&self) -> bool {
         self.metadata_hurt || self.log_closed
     }
 }
