@@ -124,7 +124,9 @@ def kafka_python(bootstrap, topic, group, protocol, instance):
             progress.lost([p.partition for p in lost])
     c.subscribe([topic], listener=Listener())
     while not closing.is_set():
-        batches = c.poll(timeout_ms=100)
+        # Before it has partitions it waits long: when the topic's metadata makes the leader join again and poll returns
+        # before that is done, kafka-python 3.0.12 never takes the assignment (join_group_async asks need_rejoin() first).
+        batches = c.poll(timeout_ms=100 if progress.assigned else 10_000)
         for batch in batches.values():
             for m in batch:
                 progress.record(m.partition, m.offset, m.value)

@@ -15,8 +15,8 @@ CLIENTS = [("java", "classic"), ("java", "consumer"), ("confluent-kafka", "class
 
 @pytest.mark.parametrize("client,protocol", CLIENTS, ids=["-".join(c) for c in CLIENTS])
 def test_members_come_and_go(broker, jvm, tmp_path, topic, client, protocol):
-    """All commit when they give partitions up. Java and confluent-kafka do that in the cooperative way; kcat is eager, and so is
-    kafka-python here: its cooperative assignor leaves a third member without partitions, with any broker."""
+    """All commit when they give partitions up. Java and confluent-kafka do that in the cooperative way; kcat and
+    kafka-python are eager."""
     with raw.Conn(broker) as c:
         assert raw.create(c, topic, PARTITIONS)[0] == 0
     group = Group(broker, jvm, tmp_path, client, protocol, topic, PARTITIONS)
