@@ -89,8 +89,10 @@ def test_a_group_moves_to_the_new_protocol_and_back(own_broker, jvm, tmp_path, t
         group.produce(6000)
         group.all_seen()
         group.all_committed()
-        broker.kill()
-        broker.start()
+        # Apache Kafka 4.3.1 takes its time for this, and then tells the new one that its group is none of consumers.
+        if broker.kind == "kqd":
+            broker.kill()
+            broker.start()
         group.produce(6000)
         group.all_seen()
         group.settled(old, new)
@@ -120,22 +122,22 @@ def test_two_of_one_instance(broker, topic, protocol, loser, says):
         assert raw.create(c, topic, PARTITIONS)[0] == 0
     settings = {"bootstrap.servers": broker.bootstrap, "group.id": topic, "group.protocol": protocol, "group.instance.id": "one",
                 "enable.auto.commit": False}
-    both, deadline = [], time.monotonic() + 60
+    both, failures, deadline = [], [], time.monotonic() + 60
     try:
-        for _ in range(2):
-            both.append(confluent_kafka.Consumer(settings))
+        for n in range(2):
+            said = {"error_cb": lambda error, n=n: failures.append((n, error.str()))}
+            both.append(confluent_kafka.Consumer(settings | said))
             both[-1].subscribe([topic])
             while not both[0].assignment():
                 assert time.monotonic() < deadline
                 both[0].poll(0.1)
-        failure = None
-        while failure is None:
+        while not failures:
             assert time.monotonic() < deadline, "nobody has failed"
             for n, consumer in enumerate(both):
                 m = consumer.poll(0.1)
-                if m is not None and m.error() and m.error().fatal():
-                    failure = (n, m.error().str())
-        assert failure[0] == loser and says in failure[1], failure
+                if m is not None and m.error():
+                    failures.append((n, m.error().str()))
+        assert failures[0][0] == loser and says in failures[0][1], failures
     finally:
         for consumer in both:
             consumer.close()
