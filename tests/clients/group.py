@@ -125,9 +125,9 @@ class Group:
         self.counts = [bytearray() for _ in range(partitions)]
         self.seen, self.twice = 0, set()
 
-    def member(self, name, instance=None):
+    def member(self, name, instance=None, protocol=None):
         """A new member, which waits for its `go`."""
-        common = [self.broker.bootstrap, self.topic, self.id, self.protocol, *([instance] if instance else [])]
+        common = [self.broker.bootstrap, self.topic, self.id, protocol or self.protocol, *([instance] if instance else [])]
         if self.client == "java":
             command = [JAVA[0], "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
                        "-cp", f"{self.jvm.classes}{os.pathsep}{KAFKA_LIB}/*", JAVA[3], "Member", *common]
@@ -179,7 +179,7 @@ class Group:
                     assert not gone, f"{m.name} has ended while waiting until {what}:\n{m.tail()}"
                 left = deadline - time.monotonic()
                 assert left > 0, "\n".join([f"not after {WAIT_SECONDS} s: {what}; {self.seen} of {sum(self.ends)} records seen",
-                                            *map(str, self.members)])
+                                            *map(str, self.members), *(f"{m.name} said:\n{m.tail()}" for m in self.members if m.errors.exists())])
                 self.news.wait(min(left, 1))
 
     def settled(self, *members):
@@ -200,6 +200,12 @@ class Group:
         asked = confluent_kafka.ConsumerGroupTopicPartitions(self.id)
         answer = admin.list_consumer_group_offsets([asked])[self.id].result(WAIT_SECONDS)
         return {p.partition: p.offset for p in answer.topic_partitions if p.topic == self.topic}
+
+    def all_committed(self):
+        deadline = time.monotonic() + WAIT_SECONDS
+        while self.committed() != dict(enumerate(self.ends)):
+            assert time.monotonic() < deadline, f"{self.committed()} are committed of {self.ends}"
+            time.sleep(0.1)
 
     def close(self):
         for m in self.members:

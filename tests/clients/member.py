@@ -99,9 +99,14 @@ def confluent(bootstrap, topic, group, protocol, instance):
 
 
 def kafka_python(bootstrap, topic, group, protocol, instance):
+    import logging
+
     import kafka
     from kafka.structs import OffsetAndMetadata, TopicPartition
     assert protocol == "classic"
+    # On stderr, for whoever asks why it does not get on.
+    logging.basicConfig(format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("kafka.coordinator").setLevel(logging.DEBUG)
     c = kafka.KafkaConsumer(bootstrap_servers=bootstrap, group_id=group, group_instance_id=instance, enable_auto_commit=False,
                             auto_offset_reset="earliest", session_timeout_ms=6000, heartbeat_interval_ms=300,
                             max_poll_records=1000, fetch_max_wait_ms=100)
@@ -119,7 +124,9 @@ def kafka_python(bootstrap, topic, group, protocol, instance):
             progress.lost([p.partition for p in lost])
     c.subscribe([topic], listener=Listener())
     while not closing.is_set():
-        batches = c.poll(timeout_ms=100)
+        # Before it has partitions it waits long: when the topic's metadata makes the leader join again and poll returns
+        # before that is done, kafka-python 3.0.12 never takes the assignment (join_group_async asks need_rejoin() first).
+        batches = c.poll(timeout_ms=100 if progress.assigned else 10_000)
         for batch in batches.values():
             for m in batch:
                 progress.record(m.partition, m.offset, m.value)

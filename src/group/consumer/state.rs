@@ -146,10 +146,9 @@ impl State {
     /// Removes a member from the group and its indexes; its target stays.
     fn take(&mut self, id: &str) -> Option<Member> {
         let member = self.members.remove(id)?;
-        if let Some(instance) = &member.instance_id {
-            if self.static_members.get(instance) == Some(&member.id) {
-                self.static_members.remove(instance);
-            }
+        let instance = member.instance_id.as_ref();
+        if let Some(instance) = instance.filter(|instance| self.static_members.get(*instance) == Some(&member.id)) {
+            self.static_members.remove(instance);
         }
         member.topic_names.iter().for_each(|name| sub(&mut self.names, name));
         member.regex().into_iter().for_each(|regex| sub(&mut self.regexes, regex));

@@ -117,7 +117,7 @@ fn consumers(kafka: &mut Kafka, id: NodeId, groups: &[String]) -> Result<Told<De
             epoch: Some(group.group_epoch),
             assignment_epoch: Some(group.assignment_epoch),
             coordinator: id,
-            members: group.members.iter().map(consumer_member).collect(),
+            members: in_order(group.members.iter().map(consumer_member)),
         }),
         code => Err(Trouble { code, words: group.error_message.as_ref().map(|words| words.to_string()) }),
     };
@@ -161,7 +161,7 @@ fn classics(kafka: &mut Kafka, id: NodeId, groups: &[String]) -> Result<Told<Des
             epoch: None,
             assignment_epoch: None,
             coordinator: id,
-            members: group.members.iter().map(|member| classic_member(member, &group.protocol_type)).collect(),
+            members: in_order(group.members.iter().map(|member| classic_member(member, &group.protocol_type))),
         }),
         code => Err(Trouble { code, words: group.error_message.as_ref().map(|words| words.to_string()) }),
     };
@@ -186,6 +186,13 @@ fn classic_member(member: &classic::DescribedGroupMember<'_>, protocol_type: &st
         assigned: sorted(topics.map(|topic| (topic.topic.to_string(), topic.partitions.clone()))),
         target: None,
     }
+}
+
+/// Coordinators tell members in no order.
+fn in_order(members: impl Iterator<Item = Member>) -> Vec<Member> {
+    let mut members: Vec<Member> = members.collect();
+    members.sort_by(|a, b| a.id.cmp(&b.id));
+    members
 }
 
 fn sorted(topics: impl Iterator<Item = (String, Vec<i32>)>) -> BTreeMap<String, Vec<i32>> {

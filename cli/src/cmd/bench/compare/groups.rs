@@ -4,8 +4,8 @@
 use super::Bench;
 use super::broker::{Broker, Kind, PROBE, Site};
 use super::child::unless_stopped;
+use super::measure::Measure::*;
 use super::serving::{client, has_groups, make_topic};
-use super::target::Measure::*;
 use super::target::{Sample, median};
 use super::work::Kept;
 use crate::cmd::bench::histogram::Histogram;
@@ -20,6 +20,7 @@ use kq::api::offset_fetch::{OffsetFetch, OffsetFetchRequest, OffsetFetchRequestG
 use kq::api::sync_group::{SyncGroup, SyncGroupRequest, SyncGroupRequestAssignment};
 use kq::error::ErrorCode;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -236,30 +237,21 @@ fn paced(broker: &Broker, groups: usize, rate: u32, seconds: f64) -> Result<Hist
 /// offsets each; made in the first round and kept.
 pub fn load(
     bench: &Bench<'_>,
-    row: &'static str,
-    kind: Kind,
+    key: (&'static str, Kind),
     site: impl FnOnce() -> Result<Site, Failure>,
     groups: u32,
     sites: &mut Kept,
 ) -> Result<Option<Sample>, Failure> {
-    let key = (row, kind);
-    if !sites.contains_key(&key) {
-        let site = site()?;
-        let broker = site.start(bench, PROBE, 0)?;
-        if !has_groups(broker.address)? {
-            return Ok(None);
+    let site = match sites.entry(key) {
+        Entry::Occupied(there) => there.into_mut(),
+        Entry::Vacant(free) => {
+            let site = site()?;
+            if !filled(bench, &site, groups)? {
+                return Ok(None);
+            }
+            free.insert(site)
         }
-        make_topic(&mut client(broker.address)?, TOPIC, PARTITIONS)?;
-        let mut link = link(&broker)?;
-        for group in 0..groups {
-            unless_stopped(&bench.stop)?;
-            committed(&mut link, &commit(&format!("load-{group}"), 0..PARTITIONS, i64::from(group)))?;
-        }
-        drop(link);
-        broker.stop(bench)?;
-        sites.insert(key, site);
-    }
-    let site = &sites[&key];
+    };
     let broker = site.start(bench, PROBE, 0)?;
     let mut link = link(&broker)?;
     let mut loaded = broker.started;
@@ -270,6 +262,22 @@ pub fn load(
     loaded += began.elapsed();
     broker.stop(bench)?;
     Ok(Some(Sample::from([(StartLoaded, loaded.as_secs_f64() * 1e3)])))
+}
+
+/// Commits the offsets of all groups and stops the broker. False when it has no groups.
+fn filled(bench: &Bench<'_>, site: &Site, groups: u32) -> Result<bool, Failure> {
+    let broker = site.start(bench, PROBE, 0)?;
+    if !has_groups(broker.address)? {
+        return Ok(false);
+    }
+    make_topic(&mut client(broker.address)?, TOPIC, PARTITIONS)?;
+    let mut link = link(&broker)?;
+    for group in 0..groups {
+        unless_stopped(&bench.stop)?;
+        committed(&mut link, &commit(&format!("load-{group}"), 0..PARTITIONS, i64::from(group)))?;
+    }
+    broker.stop(bench)?;
+    Ok(true)
 }
 
 /// Asks for all offsets of a group, until they are loaded.

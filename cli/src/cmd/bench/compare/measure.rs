@@ -35,6 +35,10 @@ pub enum Measure {
     StartFull,
     /// The same after kill -9.
     StartKilled,
+    /// From the start of the process until a coordinator has loaded all its offsets.
+    StartLoaded,
+    /// From the first request to join until every member has its assignment.
+    Stable,
     /// A whole process, from start to exit.
     WholeProcess,
     /// Records that were sent and not written.
@@ -44,7 +48,7 @@ pub enum Measure {
 use Measure::*;
 
 /// All of them, in the order of the output.
-pub const MEASURES: [Measure; 18] = [
+pub const MEASURES: [Measure; 20] = [
     RequestsPerSec,
     RecordsPerSec,
     MbPerSec,
@@ -61,6 +65,8 @@ pub const MEASURES: [Measure; 18] = [
     StartEmpty,
     StartFull,
     StartKilled,
+    StartLoaded,
+    Stable,
     WholeProcess,
     FailedRecords,
 ];
@@ -85,6 +91,8 @@ impl Measure {
             StartEmpty => "start_empty_ms",
             StartFull => "start_full_ms",
             StartKilled => "start_killed_ms",
+            StartLoaded => "start_loaded_ms",
+            Stable => "stable_ms",
             WholeProcess => "process_ms",
             FailedRecords => "failed_records",
         }
@@ -109,6 +117,8 @@ impl Measure {
             StartEmpty => ("start empty", "ms"),
             StartFull => ("start with data", "ms"),
             StartKilled => ("start after kill -9", "ms"),
+            StartLoaded => ("start to all offsets", "ms"),
+            Stable => ("until stable", "ms"),
             WholeProcess => ("whole process", "ms"),
             FailedRecords => ("failed records", ""),
         }

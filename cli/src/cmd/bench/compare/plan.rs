@@ -47,6 +47,12 @@ pub enum Work {
     Start(u32),
     /// From process start to serving after kill -9, with so many partitions of data.
     Killed(u32),
+    /// So many members join one group.
+    GroupJoin(u32),
+    /// So many groups commit so many offsets a second.
+    GroupCommits(u32, u32),
+    /// A coordinator loads the offsets of so many groups.
+    GroupLoad(u32),
     /// The tool that lists topics, as a whole process.
     TopicList,
 }

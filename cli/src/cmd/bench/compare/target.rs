@@ -4,164 +4,6 @@ use super::measure::{MEASURES, Measure};
 use std::collections::BTreeMap;
 use std::fmt;
 
-<<<<<<< HEAD
-/// One quantity. The order is that of the output.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Measure {
-    /// Requests answered in a second.
-    RequestsPerSec,
-    /// Records written in a second.
-    RecordsPerSec,
-    /// Megabytes (of 1048576 bytes) of values or batches in a second.
-    MbPerSec,
-    /// What half of the answers did not exceed, in milliseconds.
-    P50,
-    /// What 99 of 100 answers did not exceed.
-    P99,
-    /// What 999 of 1,000 answers did not exceed.
-    P999,
-    /// As [`Measure::P50`], with every answer after a sync.
-    SyncedP50,
-    /// As [`Measure::P99`], with every answer after a sync.
-    SyncedP99,
-    /// As [`Measure::P999`], with every answer after a sync.
-    SyncedP999,
-    /// Processor time of the broker for one request: seconds per million requests.
-    CpuPerRequest,
-    /// Processor time of the broker for a gigabyte (of 1073741824 bytes), in seconds.
-    CpuPerGb,
-    /// Resident memory a second after the start.
-    IdleMemory,
-    /// The most memory that was resident.
-    PeakMemory,
-    /// From starting the process to serving, with no data.
-    StartEmpty,
-    /// The same with data in many partitions, after a clean stop.
-    StartFull,
-    /// The same after kill -9.
-    StartKilled,
-    /// From the start of the process until a coordinator has loaded all its offsets.
-    StartLoaded,
-    /// From the first request to join until every member has its assignment.
-    Stable,
-    /// A whole process, from start to exit.
-    WholeProcess,
-    /// Records that were sent and not written.
-    FailedRecords,
-}
-
-use Measure::*;
-
-/// All of them, in the order of the output.
-pub const MEASURES: [Measure; 20] = [
-    RequestsPerSec,
-    RecordsPerSec,
-    MbPerSec,
-    P50,
-    P99,
-    P999,
-    SyncedP50,
-    SyncedP99,
-    SyncedP999,
-    CpuPerRequest,
-    CpuPerGb,
-    IdleMemory,
-    PeakMemory,
-    StartEmpty,
-    StartFull,
-    StartKilled,
-    StartLoaded,
-    Stable,
-    WholeProcess,
-    FailedRecords,
-];
-
-impl Measure {
-    /// Its name in JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            RequestsPerSec => "requests_per_sec",
-            RecordsPerSec => "records_per_sec",
-            MbPerSec => "mb_per_sec",
-            P50 => "p50_ms",
-            P99 => "p99_ms",
-            P999 => "p999_ms",
-            SyncedP50 => "synced_p50_ms",
-            SyncedP99 => "synced_p99_ms",
-            SyncedP999 => "synced_p999_ms",
-            CpuPerRequest => "cpu_us_per_request",
-            CpuPerGb => "cpu_s_per_gb",
-            IdleMemory => "memory_idle_mib",
-            PeakMemory => "memory_peak_mib",
-            StartEmpty => "start_empty_ms",
-            StartFull => "start_full_ms",
-            StartKilled => "start_killed_ms",
-            StartLoaded => "start_loaded_ms",
-            Stable => "stable_ms",
-            WholeProcess => "process_ms",
-            FailedRecords => "failed_records",
-        }
-    }
-
-    /// Its name and unit for people.
-    pub fn words(self) -> (&'static str, &'static str) {
-        match self {
-            RequestsPerSec => ("requests", "/s"),
-            RecordsPerSec => ("records", "/s"),
-            MbPerSec => ("throughput", "MB/s"),
-            P50 => ("p50", "ms"),
-            P99 => ("p99", "ms"),
-            P999 => ("p99.9", "ms"),
-            SyncedP50 => ("p50 synced", "ms"),
-            SyncedP99 => ("p99 synced", "ms"),
-            SyncedP999 => ("p99.9 synced", "ms"),
-            CpuPerRequest => ("CPU per request", "µs"),
-            CpuPerGb => ("CPU per GB", "s"),
-            IdleMemory => ("memory idle", "MiB"),
-            PeakMemory => ("memory peak", "MiB"),
-            StartEmpty => ("start empty", "ms"),
-            StartFull => ("start with data", "ms"),
-            StartKilled => ("start after kill -9", "ms"),
-            StartLoaded => ("start to all offsets", "ms"),
-            Stable => ("until stable", "ms"),
-            WholeProcess => ("whole process", "ms"),
-            FailedRecords => ("failed records", ""),
-        }
-    }
-
-    /// A value with its unit.
-    pub fn show(self, value: f64) -> String {
-        let (_, unit) = self.words();
-        let number = number(value);
-        if unit.is_empty() || unit.starts_with('/') { format!("{number}{unit}") } else { format!("{number} {unit}") }
-    }
-}
-
-/// Three digits that count, thousands apart.
-pub fn number(value: f64) -> String {
-    let size = value.abs();
-    if size >= 1000.0 {
-        let digits = format!("{:.0}", size);
-        let mut text = String::new();
-        for (index, digit) in digits.chars().enumerate() {
-            if index > 0 && (digits.len() - index) % 3 == 0 {
-                text.push(',');
-            }
-            text.push(digit);
-        }
-        return if value < 0.0 { format!("-{text}") } else { text };
-    }
-    match size {
-        0.0 => "0".into(),
-        _ if size >= 99.95 => format!("{value:.0}"),
-        _ if size >= 9.995 => format!("{value:.1}"),
-        _ if size >= 0.0995 => format!("{value:.2}"),
-        _ => format!("{value:.3}"),
-    }
-}
-
-=======
->>>>>>> main
 /// What is to be reached.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Goal {
@@ -255,13 +97,20 @@ impl Finding {
 
 /// Every quantity that was measured, with the goals of `targets`.
 pub fn findings(kqd: &[Sample], kafka: &[Sample], targets: &[(Measure, Goal)]) -> Vec<Finding> {
-    let of = |samples: &[Sample], measure| samples.iter().filter_map(|sample| sample.get(&measure)).copied().collect();
-    let finding = |measure: Measure| {
-        let goal = targets.iter().find(|target| target.0 == measure).map(|target| target.1);
-        Finding { measure, kqd: of(kqd, measure), kafka: of(kafka, measure), goal }
+    let of = |samples: &[Sample], measure| -> Vec<f64> {
+        samples.iter().filter_map(|sample| sample.get(&measure)).copied().collect()
+    };
+    // A line for each goal; one without where there is none.
+    let lines = |measure: Measure| {
+        let mut goals: Vec<Option<Goal>> = targets.iter().filter(|t| t.0 == measure).map(|t| Some(t.1)).collect();
+        if goals.is_empty() {
+            goals.push(None);
+        }
+        let (kqd, kafka) = (of(kqd, measure), of(kafka, measure));
+        goals.into_iter().map(move |goal| Finding { measure, kqd: kqd.clone(), kafka: kafka.clone(), goal })
     };
     let measured = |finding: &Finding| !(finding.kqd.is_empty() && finding.kafka.is_empty());
-    MEASURES.into_iter().map(finding).filter(measured).collect()
+    MEASURES.into_iter().flat_map(lines).filter(measured).collect()
 }
 
 #[cfg(test)]
@@ -308,5 +157,7 @@ mod tests {
         let short: Vec<_> = found.iter().map(|f| (f.measure, f.kqd.len(), f.kafka.len(), f.ratio())).collect();
         assert_eq!(short, [(RequestsPerSec, 2, 1, Some(4.0)), (P99, 1, 0, None), (CpuPerGb, 0, 1, None)]);
         assert_eq!(found[0].verdict(), Verdict::Reached);
+        let twice = findings(&kqd, &kafka, &[(P99, Goal::Within(1.0)), (P99, Goal::AtMost(0.5))]);
+        assert_eq!(twice.iter().filter(|finding| finding.measure == P99).count(), 2, "a line for each goal");
     }
 }

@@ -4,17 +4,12 @@ use super::Bench;
 use super::broker::{Broker, Kind, PROBE, Site};
 use super::child::pause;
 use super::disk::{settle, warm};
-<<<<<<< HEAD
 use super::groups;
-use super::load::{Length, consume, consumer_tool, produce, producer_tool, whole_process};
-use super::rows::{MEMORY_LOADS, Produce, Promise, Row, Work};
-=======
 use super::load::{Length, consume, produce};
 use super::measure::Measure;
 use super::measure::Measure::*;
 use super::plan::{Produce, Promise, Work};
 use super::rows::{MEMORY_LOADS, Row};
->>>>>>> main
 use super::serving::{client, has_groups, make_topic};
 use super::target::Sample;
 use super::tools::{consumer_tool, producer_tool, whole_process};
@@ -92,7 +87,7 @@ pub fn sample(bench: &Bench<'_>, row: &Row, kind: Kind, kept: &mut Kept) -> Resu
         }
         Work::GroupLoad(groups) => {
             let site = || Site::new(bench, kind, Promise::PageCache, row.name);
-            groups::load(bench, row.name, kind, site, groups, kept)
+            groups::load(bench, (row.name, kind), site, groups, kept)
         }
         Work::TopicList => listed(bench, kind).map(Some),
     }
