@@ -15,7 +15,7 @@ const HEAD: &str = "\
 pub fn server_toml() -> String {
     let mut text = HEAD.to_owned();
     for (title, rows) in table::themes() {
-        let effective: Vec<&Setting> = rows.iter().filter(|row| row.usage == Use::Effective).collect();
+        let effective: Vec<&Setting> = rows.iter().filter(|row| row.listed && row.usage == Use::Effective).collect();
         if effective.is_empty() {
             continue;
         }

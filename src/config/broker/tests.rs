@@ -91,6 +91,24 @@ const EFFECTS: &[(&str, &str)] = &[
     ("default.replication.factor", "3"),
     ("delete.topic.enable", "false"),
     ("fetch.max.bytes", "2048"),
+    ("group.consumer.assignment.interval.ms", "5"),
+    ("group.consumer.assignors", "range"),
+    ("group.consumer.heartbeat.interval.ms", "5"),
+    ("group.consumer.max.assignment.interval.ms", "5"),
+    ("group.consumer.max.heartbeat.interval.ms", "5"),
+    ("group.consumer.max.session.timeout.ms", "5"),
+    ("group.consumer.max.size", "5"),
+    ("group.consumer.migration.policy", "disabled"),
+    ("group.consumer.min.assignment.interval.ms", "5"),
+    ("group.consumer.min.heartbeat.interval.ms", "5"),
+    ("group.consumer.min.session.timeout.ms", "5"),
+    ("group.consumer.regex.refresh.interval.ms", "10000"),
+    ("group.consumer.session.timeout.ms", "5"),
+    ("group.coordinator.rebalance.protocols", "classic"),
+    ("group.initial.rebalance.delay.ms", "5"),
+    ("group.max.session.timeout.ms", "5"),
+    ("group.max.size", "5"),
+    ("group.min.session.timeout.ms", "5"),
     ("http.listener", ""),
     ("listeners", "PLAINTEXT://:1"),
     ("log.cleaner.backoff.ms", "5"),
@@ -134,6 +152,15 @@ const EFFECTS: &[(&str, &str)] = &[
     ("num.network.threads", "5"),
     ("num.partitions", "5"),
     ("num.recovery.threads.per.data.dir", "5"),
+    ("offset.metadata.max.bytes", "5"),
+    ("offsets.commit.timeout.ms", "5"),
+    ("offsets.load.buffer.size", "5"),
+    ("offsets.retention.check.interval.ms", "5"),
+    ("offsets.retention.minutes", "5"),
+    ("offsets.topic.compression.codec", "2"),
+    ("offsets.topic.num.partitions", "5"),
+    ("offsets.topic.replication.factor", "5"),
+    ("offsets.topic.segment.bytes", "5"),
     ("producer.id.expiration.ms", "5"),
     ("queued.max.requests", "5"),
     ("server.log.dir", "d"),
@@ -221,12 +248,12 @@ fn a_file_like_kafkas_example_is_accepted() {
         "{notes:#?}"
     );
     assert!(
-        notes
-            .iter()
-            .any(|note| note.starts_with("line 18: offsets.topic.replication.factor is accepted and not used: ")),
+        notes.iter().any(
+            |note| note.starts_with("line 21: transaction.state.log.replication.factor is accepted and not used: ")
+        ),
         "{notes:#?}"
     );
-    assert_eq!(notes.len(), 8, "{notes:#?}");
+    assert_eq!(notes.len(), 7, "{notes:#?}");
 }
 
 #[test]
@@ -235,7 +262,7 @@ fn an_older_file_is_accepted() {
                 zookeeper.connection.timeout.ms=18000\ngroup.initial.rebalance.delay.ms=0\n#listeners=x\n";
     let (settings, notes) = load(text).expect("a valid file");
     assert_eq!(settings.node_id, 0);
-    assert_eq!(notes.len(), 3, "{notes:#?}");
+    assert_eq!(notes.len(), 2, "{notes:#?}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod classic;
 mod offsets;
+mod statics;
 mod teller;
 
 use expect_test::Expect;
