@@ -238,8 +238,6 @@ fn seek_describe_lag_copy_delete() {
             ! error: group mover: there is no such group (GROUP_ID_NOT_FOUND)
             !   hint:  `kq group list` shows what exists
             exit 1
-        "#]   !   hint:  `kq group list` shows what exists
-            exit 1
         "#]],
     );
 }
@@ -322,23 +320,30 @@ fn settings_of_a_group() {
          config get group tuned-group",
         expect![[r#"
             $ kq config set --entity group tuned-group consumer.session.timeout.ms=50000 consumer.heartbeat.interval.ms=6000
-            ! error: group tuned-group: kq has no configuration of resource type 32
-            exit 1
+            NAME                            BEFORE  AFTER  RESULT
+            consumer.session.timeout.ms     45000   50000  set
+            consumer.heartbeat.interval.ms  5000    6000   set
+            exit 0
             $ kq config get group tuned-group
-            ! error: group tuned-group: kq has no configuration of resource type 32
-            exit 1
+            NAME                            VALUE  SOURCE
+            consumer.heartbeat.interval.ms  6000   DYNAMIC_GROUP_CONFIG
+            consumer.session.timeout.ms     50000  DYNAMIC_GROUP_CONFIG
+            ! 15 more at their defaults; --all shows them
+            exit 0
             $ kq config set group tuned-group no.such.setting=1
-            ! error: group tuned-group: kq has no configuration of resource type 32
+            ! error: group tuned-group: Unknown group config name: no.such.setting
             exit 1
             $ kq config set group tuned-group consumer.session.timeout.ms=soon
-            ! error: group tuned-group: kq has no configuration of resource type 32
+            ! error: group tuned-group: Invalid value soon for configuration consumer.session.timeout.ms: Not a number of type INT
             exit 1
             $ kq config unset group tuned-group consumer.session.timeout.ms consumer.heartbeat.interval.ms -q -o tsv
-            ! error: group tuned-group: kq has no configuration of resource type 32
-            exit 1
+            consumer.session.timeout.ms	50000	45000	unset
+            consumer.heartbeat.interval.ms	6000	5000	unset
+            exit 0
             $ kq config get group tuned-group
-            ! error: group tuned-group: kq has no configuration of resource type 32
-            exit 1
+            NAME  VALUE  SOURCE
+            ! 17 more at their defaults; --all shows them
+            exit 0
         "#]],
     );
 }
