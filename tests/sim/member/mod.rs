@@ -9,12 +9,12 @@ mod offsets;
 use crate::client::{Client, Cx, read};
 use crate::oracle::groups::{Owner, Part};
 use assign::Known;
-pub use modern::CONSUMER_SESSION_TIMEOUT_MS;
-pub use offsets::told;
 use kq::api::find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
 use kq::api::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
 use kq::error::ErrorCode;
 use kq::types::{Millis, Offset};
+pub use modern::CONSUMER_SESSION_TIMEOUT_MS;
+pub use offsets::told;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 const COORDINATOR_VERSION: i16 = 4;
@@ -75,12 +75,20 @@ enum Asked {
     Metadata,
     Join,
     Sync,
-    Heartbeat { sent_at: Millis },
+    Heartbeat {
+        sent_at: Millis,
+    },
     ConsumerHeartbeat(modern::Sent),
     Leave,
-    Commit { version: i16, offsets: Vec<(Part, Offset)> },
+    Commit {
+        version: i16,
+        offsets: Vec<(Part, Offset)>,
+    },
     /// With what each partition must be at, at least.
-    Offsets { version: i16, asked: Vec<(Part, Option<Offset>)> },
+    Offsets {
+        version: i16,
+        asked: Vec<(Part, Option<Offset>)>,
+    },
 }
 
 /// See the module.
@@ -109,6 +117,8 @@ pub struct Member {
     counts: Option<BTreeMap<String, i32>>,
     /// What it owns, and how far it has come; none where it has not asked yet.
     owned: BTreeMap<Part, Option<Offset>>,
+    /// What it said that it owns when it joined.
+    told_to_own: BTreeSet<Part>,
     modern: modern::Modern,
     asked: VecDeque<Asked>,
     /// Replies that it has not looked at while it paused.
@@ -148,6 +158,7 @@ impl Member {
             protocol_name: String::new(),
             counts: None,
             owned: BTreeMap::new(),
+            told_to_own: BTreeSet::new(),
             modern: modern::Modern::default(),
             asked: VecDeque::new(),
             inbox: VecDeque::new(),

@@ -66,9 +66,7 @@ impl Member {
     fn topic_partitions(&self, cx: &Cx<'_>, parts: &BTreeSet<Part>) -> Vec<TopicPartitions> {
         let id = |name: &str| cx.topics.iter().find(|topic| topic.name == name).and_then(|topic| topic.id);
         let topics = by_topic(parts).into_iter();
-        topics
-            .filter_map(|(topic, partitions)| Some(TopicPartitions { topic_id: id(&topic)?, partitions }))
-            .collect()
+        topics.filter_map(|(topic, partitions)| Some(TopicPartitions { topic_id: id(&topic)?, partitions })).collect()
     }
 
     fn beat_consumer(&mut self, cx: &mut Cx<'_>) {
@@ -157,7 +155,9 @@ impl Member {
             let (before, now) = (self.epoch, response.member_epoch);
             cx.oracle.violated(format!("{name}: the epoch went from {before} to {now}"));
         }
-        (self.epoch, self.stage) = (response.member_epoch, Stage::In);
+        // Epoch 0 is that of who joins: its first target is still to come, and it asks again as one who joins.
+        self.stage = if response.member_epoch == 0 { Stage::Out } else { Stage::In };
+        self.epoch = response.member_epoch;
         let mut held: BTreeSet<Part> = self.owned.keys().cloned().collect();
         if let Some(assignment) = response.assignment {
             let mut parts = BTreeSet::new();

@@ -8,8 +8,7 @@ use kq::api::offset_commit::{
     OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic, OffsetCommitResponse,
 };
 use kq::api::offset_fetch::{
-    OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
-    OffsetFetchResponse,
+    OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics, OffsetFetchResponse,
 };
 use kq::error::ErrorCode;
 use kq::types::{Offset, TopicId};
@@ -25,8 +24,9 @@ impl Member {
     pub(super) fn go_on_alone(&mut self, cx: &mut Cx<'_>) {
         if self.owned.is_empty() {
             let topics = cx.topics.iter().filter(|topic| topic.id.is_some() && self.subscription.contains(&topic.name));
-            self.owned =
-                topics.flat_map(|t| (0..t.partitions).map(|p| ((t.name.clone(), p), None)).collect::<Vec<_>>()).collect();
+            self.owned = topics
+                .flat_map(|t| (0..t.partitions).map(|p| ((t.name.clone(), p), None)).collect::<Vec<_>>())
+                .collect();
         }
         self.stage = Stage::In;
         if self.owned.values().any(Option::is_none) {
