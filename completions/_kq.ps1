@@ -29,6 +29,7 @@ Register-ArgumentCompleter -Native -CommandName 'kq' -ScriptBlock {
             [CompletionResult]::new('console-producer', 'console-producer', [CompletionResultType]::ParameterValue, 'Write records to a topic')
             [CompletionResult]::new('console-consumer', 'console-consumer', [CompletionResultType]::ParameterValue, 'Read records from topics')
             [CompletionResult]::new('dump-log', 'dump-log', [CompletionResultType]::ParameterValue, 'Show what stands in log segments, indexes and snapshots')
+            [CompletionResult]::new('group', 'group', [CompletionResultType]::ParameterValue, 'List and describe groups, watch their lag, move their offsets')
             [CompletionResult]::new('broker', 'broker', [CompletionResultType]::ParameterValue, 'List and describe brokers')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Get, set, unset and compare settings')
             [CompletionResult]::new('playground', 'playground', [CompletionResultType]::ParameterValue, 'Start a broker on loopback to try things on; Ctrl-C stops it')
@@ -294,8 +295,8 @@ Register-ArgumentCompleter -Native -CommandName 'kq' -ScriptBlock {
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Exit after so many records')
             [CompletionResult]::new('--max-messages', '--max-messages', [CompletionResultType]::ParameterName, 'Exit after so many records')
             [CompletionResult]::new('--timeout-ms', '--timeout-ms', [CompletionResultType]::ParameterName, 'Exit when no record has come for so many milliseconds')
-            [CompletionResult]::new('-g', '-g', [CompletionResultType]::ParameterName, 'Consumer group; this version of kq reads without one')
-            [CompletionResult]::new('--group', '--group', [CompletionResultType]::ParameterName, 'Consumer group; this version of kq reads without one')
+            [CompletionResult]::new('-g', '-g', [CompletionResultType]::ParameterName, 'Read as a member of this group: its members share the partitions, and go on where it has committed')
+            [CompletionResult]::new('--group', '--group', [CompletionResultType]::ParameterName, 'Read as a member of this group: its members share the partitions, and go on where it has committed')
             [CompletionResult]::new('--isolation-level', '--isolation-level', [CompletionResultType]::ParameterName, 'Which transactions to show')
             [CompletionResult]::new('--grep', '--grep', [CompletionResultType]::ParameterName, 'Only records that match: k:REGEX, v:REGEX, h:NAME=REGEX; given several times, all must match')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Form of the output')
@@ -354,6 +355,177 @@ Register-ArgumentCompleter -Native -CommandName 'kq' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Errors only')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'kq;group' {
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List groups')
+            [CompletionResult]::new('describe', 'describe', [CompletionResultType]::ParameterValue, 'Describe groups: offsets and lag, members, state')
+            [CompletionResult]::new('lag', 'lag', [CompletionResultType]::ParameterValue, 'Show how far groups are behind; exit with 10 when one is too far')
+            [CompletionResult]::new('seek', 'seek', [CompletionResultType]::ParameterValue, 'Move a group''s offsets; shows what would change, and changes it with -y')
+            [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete groups and all that they have committed')
+            [CompletionResult]::new('delete-offsets', 'delete-offsets', [CompletionResultType]::ParameterValue, 'Forget what a group has committed for some partitions')
+            [CompletionResult]::new('copy', 'copy', [CompletionResultType]::ParameterValue, 'Give a group the offsets of another one')
+            break
+        }
+        'kq;group;list' {
+            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'Only groups in these states: stable, empty, dead, preparing-rebalance, completing-rebalance, assigning, reconciling')
+            [CompletionResult]::new('--type', '--type', [CompletionResultType]::ParameterName, 'Only groups of these types: classic, consumer, share, streams')
+            [CompletionResult]::new('-b', '-b', [CompletionResultType]::ParameterName, 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile''s, else 127.0.0.1:9092]')
+            [CompletionResult]::new('--bootstrap-server', '--bootstrap-server', [CompletionResultType]::ParameterName, 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile''s, else 127.0.0.1:9092]')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]')
+            [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]')
+            [CompletionResult]::new('-X', '-X ', [CompletionResultType]::ParameterName, 'Set a client setting by its Kafka name; `-X list` shows them')
+            [CompletionResult]::new('--command-config', '--command-config', [CompletionResultType]::ParameterName, 'Read client settings from a Kafka properties file')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say what is done; twice: every request')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'kq;group;describe' {
+            [CompletionResult]::new('--group', '--group', [CompletionResultType]::ParameterName, 'Old way of naming a group, as in Kafka''s tool')
+            [CompletionResult]::new('-b', '-b', [CompletionResultType]::ParameterName, 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile''s, else 127.0.0.1:9092]')
+            [CompletionResult]::new('--bootstrap-server', '--bootstrap-server', [CompletionResultType]::ParameterName, 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile''s, else 127.0.0.1:9092]')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]')
+            [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]')
+            [CompletionResult]::new('-X', '-X ', [CompletionResultType]::ParameterName, 'Set a client setting by its Kafka name; `-X list` shows them')
+            [CompletionResult]::new('--command-config', '--command-config', [CompletionResultType]::ParameterName, 'Read client settings from a Kafka properties file')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never')
+            [CompletionResult]::new('--offsets', '--offsets', [CompletionResultType]::ParameterName, 'Committed offsets, ends of the logs, lag, and who reads')
+            [CompletionResult]::new('--members', '--members', [CompletionResultType]::ParameterName, 'One line a member')
+            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'One line a group')
+            [CompletionResult]::new('--only-lag', '--only-lag', [CompletionResultType]::ParameterName, 'Only partitions with records left to read')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say what is done; twice: every request')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'kq;group;lag' {
+            [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'One line a group, topic or partition')
+            [CompletionResult]::new('--max-lag', '--max-lag', [CompletionResultType]::ParameterName, 'Exit with 10 when a line shows more than this')
+            [CompletionResult]::new('--interval', '--interval', [CompletionResultType]::ParameterName, 'How often --watch looks')
+            [CompletionResult]::new('-b', '-b', [CompletionResultType]::ParameterName, 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile''s, else 127.0.0.1:9092]')
+            [CompletionResult]::new('--bootstrap-server', '--bootstrap-server', [CompletionResultType]::ParameterName, 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile''s, else 127.0.0.1:9092]')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]')
+            [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]')
+            [CompletionResult]::new('-X', '-X ', [CompletionResultType]::ParameterName, 'Set a client setting by its Kafka name; `-X list` shows them')
+            [CompletionResult]::new('--command-config', '--command-config', [CompletionResultType]::ParameterName, 'Read client settings from a Kafka properties file')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never')
+            [CompletionResult]::new('--watch', '--watch', [CompletionResultType]::ParameterName, 'Show it again and again, until interrupted or --max-lag is exceeded')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say what is done; twice: every request')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'kq;group;seek' {
+            [CompletionResult]::new('--group', '--group', [CompletionResultType]::ParameterName, 'Old way of naming the group, as in Kafka''s tool')
+            [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'earliest, latest, current, an OFFSET, +N, -N (so many records further or back), @TIME, -PT1H, group:GROUP, file:CSV')
+            [CompletionResult]::new('--topic', '--topic', [CompletionResultType]::ParameterName, 'Only this topic, or these partitions of it [default: all that the group has committed]')
+            [CompletionResult]::new('--export', '--export', [CompletionResultType]::ParameterName, 'Write the new offsets into this file as CSV; - is standard output')
+            [CompletionResult]::new('-b', '-b', [CompletionResultType]::ParameterName, 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile''s, else 127.0.0.1:9092]')
+            [CompletionResult]::new('--bootstrap-server', '--bootstrap-server', [CompletionResultType]::ParameterName, 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile''s, else 127.0.0.1:9092]')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]')
+            [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]')
+            [CompletionResult]::new('-X', '-X ', [CompletionResultType]::ParameterName, 'Set a client setting by its Kafka name; `-X list` shows them')
+            [CompletionResult]::new('--command-config', '--command-config', [CompletionResultType]::ParameterName, 'Read client settings from a Kafka properties file')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Do it')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do it')
+            [CompletionResult]::new('--execute', '--execute', [CompletionResultType]::ParameterName, 'Do it')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Only show what would change, as without -y')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say what is done; twice: every request')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'kq;group;delete' {
+            [CompletionResult]::new('--group', '--group', [CompletionResultType]::ParameterName, 'Old way of naming a group, as in Kafka''s tool')
+            [CompletionResult]::new('-b', '-b', [CompletionResultType]::ParameterName, 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile''s, else 127.0.0.1:9092]')
+            [CompletionResult]::new('--bootstrap-server', '--bootstrap-server', [CompletionResultType]::ParameterName, 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile''s, else 127.0.0.1:9092]')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]')
+            [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]')
+            [CompletionResult]::new('-X', '-X ', [CompletionResultType]::ParameterName, 'Set a client setting by its Kafka name; `-X list` shows them')
+            [CompletionResult]::new('--command-config', '--command-config', [CompletionResultType]::ParameterName, 'Read client settings from a Kafka properties file')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never')
+            [CompletionResult]::new('--if-exists', '--if-exists', [CompletionResultType]::ParameterName, 'A group that does not exist is fine')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Go ahead without asking')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Go ahead without asking')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Say what would be done, and let the broker check it; change nothing')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say what is done; twice: every request')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'kq;group;delete-offsets' {
+            [CompletionResult]::new('--group', '--group', [CompletionResultType]::ParameterName, 'Old way of naming the group, as in Kafka''s tool')
+            [CompletionResult]::new('--topic', '--topic', [CompletionResultType]::ParameterName, 'The topic, or these partitions of it; several times for several topics')
+            [CompletionResult]::new('-b', '-b', [CompletionResultType]::ParameterName, 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile''s, else 127.0.0.1:9092]')
+            [CompletionResult]::new('--bootstrap-server', '--bootstrap-server', [CompletionResultType]::ParameterName, 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile''s, else 127.0.0.1:9092]')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]')
+            [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]')
+            [CompletionResult]::new('-X', '-X ', [CompletionResultType]::ParameterName, 'Set a client setting by its Kafka name; `-X list` shows them')
+            [CompletionResult]::new('--command-config', '--command-config', [CompletionResultType]::ParameterName, 'Read client settings from a Kafka properties file')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Go ahead without asking')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Go ahead without asking')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Say what would be done, and let the broker check it; change nothing')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say what is done; twice: every request')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'kq;group;copy' {
+            [CompletionResult]::new('--topic', '--topic', [CompletionResultType]::ParameterName, 'Only this topic, or these partitions of it')
+            [CompletionResult]::new('-b', '-b', [CompletionResultType]::ParameterName, 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile''s, else 127.0.0.1:9092]')
+            [CompletionResult]::new('--bootstrap-server', '--bootstrap-server', [CompletionResultType]::ParameterName, 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile''s, else 127.0.0.1:9092]')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]')
+            [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]')
+            [CompletionResult]::new('-X', '-X ', [CompletionResultType]::ParameterName, 'Set a client setting by its Kafka name; `-X list` shows them')
+            [CompletionResult]::new('--command-config', '--command-config', [CompletionResultType]::ParameterName, 'Read client settings from a Kafka properties file')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Go ahead without asking')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Go ahead without asking')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Say what would be done, and let the broker check it; change nothing')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say what is done; twice: every request')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'kq;broker' {
@@ -449,7 +621,7 @@ Register-ArgumentCompleter -Native -CommandName 'kq' -ScriptBlock {
             break
         }
         'kq;config;get' {
-            [CompletionResult]::new('--entity', '--entity', [CompletionResultType]::ParameterName, 'What has the settings: topic, broker or cluster; may stand first among the words instead')
+            [CompletionResult]::new('--entity', '--entity', [CompletionResultType]::ParameterName, 'What has the settings: topic, broker, cluster or group; may stand first among the words instead')
             [CompletionResult]::new('-b', '-b', [CompletionResultType]::ParameterName, 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile''s, else 127.0.0.1:9092]')
             [CompletionResult]::new('--bootstrap-server', '--bootstrap-server', [CompletionResultType]::ParameterName, 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile''s, else 127.0.0.1:9092]')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]')
@@ -470,7 +642,7 @@ Register-ArgumentCompleter -Native -CommandName 'kq' -ScriptBlock {
             break
         }
         'kq;config;set' {
-            [CompletionResult]::new('--entity', '--entity', [CompletionResultType]::ParameterName, 'What has the settings: topic, broker or cluster; may stand first among the words instead')
+            [CompletionResult]::new('--entity', '--entity', [CompletionResultType]::ParameterName, 'What has the settings: topic, broker, cluster or group; may stand first among the words instead')
             [CompletionResult]::new('-b', '-b', [CompletionResultType]::ParameterName, 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile''s, else 127.0.0.1:9092]')
             [CompletionResult]::new('--bootstrap-server', '--bootstrap-server', [CompletionResultType]::ParameterName, 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile''s, else 127.0.0.1:9092]')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]')
@@ -490,7 +662,7 @@ Register-ArgumentCompleter -Native -CommandName 'kq' -ScriptBlock {
             break
         }
         'kq;config;unset' {
-            [CompletionResult]::new('--entity', '--entity', [CompletionResultType]::ParameterName, 'What has the settings: topic, broker or cluster; may stand first among the words instead')
+            [CompletionResult]::new('--entity', '--entity', [CompletionResultType]::ParameterName, 'What has the settings: topic, broker, cluster or group; may stand first among the words instead')
             [CompletionResult]::new('-b', '-b', [CompletionResultType]::ParameterName, 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile''s, else 127.0.0.1:9092]')
             [CompletionResult]::new('--bootstrap-server', '--bootstrap-server', [CompletionResultType]::ParameterName, 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile''s, else 127.0.0.1:9092]')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]')
@@ -510,7 +682,7 @@ Register-ArgumentCompleter -Native -CommandName 'kq' -ScriptBlock {
             break
         }
         'kq;config;diff' {
-            [CompletionResult]::new('--entity', '--entity', [CompletionResultType]::ParameterName, 'What has the settings: topic, broker or cluster; may stand first among the words instead')
+            [CompletionResult]::new('--entity', '--entity', [CompletionResultType]::ParameterName, 'What has the settings: topic, broker, cluster or group; may stand first among the words instead')
             [CompletionResult]::new('-b', '-b', [CompletionResultType]::ParameterName, 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile''s, else 127.0.0.1:9092]')
             [CompletionResult]::new('--bootstrap-server', '--bootstrap-server', [CompletionResultType]::ParameterName, 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile''s, else 127.0.0.1:9092]')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]')
@@ -566,6 +738,8 @@ Register-ArgumentCompleter -Native -CommandName 'kq' -ScriptBlock {
             [CompletionResult]::new('produce', 'produce', [CompletionResultType]::ParameterValue, 'Measure writing: pipelined requests over several connections')
             [CompletionResult]::new('consume', 'consume', [CompletionResultType]::ParameterValue, 'Measure reading: a topic from its beginning to where it ends now')
             [CompletionResult]::new('e2e', 'e2e', [CompletionResultType]::ParameterValue, 'Measure the time from sending a record to having read it, one at a time')
+            [CompletionResult]::new('compare', 'compare', [CompletionResultType]::ParameterValue, 'Compare kqd with Apache Kafka on this machine: the same loads on both, in turns')
+            [CompletionResult]::new('curves', 'curves', [CompletionResultType]::ParameterValue, 'Measure what a request costs kqd as partitions, connections, producers and the log grow')
             break
         }
         'kq;bench;produce' {
@@ -677,6 +851,49 @@ Register-ArgumentCompleter -Native -CommandName 'kq' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Errors only')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'kq;bench;compare' {
+            [CompletionResult]::new('--row', '--row', [CompletionResultType]::ParameterName, 'Only this row; may be given several times [default: all]')
+            [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Only this broker')
+            [CompletionResult]::new('--rounds', '--rounds', [CompletionResultType]::ParameterName, 'Runs of each row on each broker')
+            [CompletionResult]::new('--seconds', '--seconds', [CompletionResultType]::ParameterName, 'Seconds of one run: beyond four, the disk''s own pace shows')
+            [CompletionResult]::new('--warm-seconds', '--warm-seconds', [CompletionResultType]::ParameterName, 'Seconds of load before a run of Kafka that do not count, as a JVM compiles while it runs; kqd gets one at most')
+            [CompletionResult]::new('--warm-bytes', '--warm-bytes', [CompletionResultType]::ParameterName, 'Bytes written and deleted before a run, so that no page of the cache is new')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Where the brokers keep their data, on the disk to measure [default: the system''s temporary directory]')
+            [CompletionResult]::new('--kqd', '--kqd', [CompletionResultType]::ParameterName, 'Another kqd to measure [default: the one in this program]')
+            [CompletionResult]::new('--kafka-jars', '--kafka-jars', [CompletionResultType]::ParameterName, 'Where Apache Kafka''s jars are [env: KAFKA_JARS] [default: where tests/run keeps them]')
+            [CompletionResult]::new('--svg', '--svg', [CompletionResultType]::ParameterName, 'Draw the comparison into this file')
+            [CompletionResult]::new('--markdown', '--markdown', [CompletionResultType]::ParameterName, 'Write the table into this file, in Markdown')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say what is done; twice: every request')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'kq;bench;curves' {
+            [CompletionResult]::new('--curve', '--curve', [CompletionResultType]::ParameterName, 'Only this curve; may be given several times [default: all]')
+            [CompletionResult]::new('--most', '--most', [CompletionResultType]::ParameterName, 'Stop a curve at this point: a quick look')
+            [CompletionResult]::new('--record-size', '--record-size', [CompletionResultType]::ParameterName, 'Bytes of each value')
+            [CompletionResult]::new('--records-per-batch', '--records-per-batch', [CompletionResultType]::ParameterName, 'Records in a request')
+            [CompletionResult]::new('--rounds', '--rounds', [CompletionResultType]::ParameterName, 'Runs of each point')
+            [CompletionResult]::new('--seconds', '--seconds', [CompletionResultType]::ParameterName, 'Seconds of one run: beyond four, the disk''s own pace shows')
+            [CompletionResult]::new('--warm-seconds', '--warm-seconds', [CompletionResultType]::ParameterName, 'Seconds of load before a run of Kafka that do not count, as a JVM compiles while it runs; kqd gets one at most')
+            [CompletionResult]::new('--warm-bytes', '--warm-bytes', [CompletionResultType]::ParameterName, 'Bytes written and deleted before a run, so that no page of the cache is new')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Where the brokers keep their data, on the disk to measure [default: the system''s temporary directory]')
+            [CompletionResult]::new('--kqd', '--kqd', [CompletionResultType]::ParameterName, 'Another kqd to measure [default: the one in this program]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say what is done; twice: every request')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'kq;profile' {

@@ -30,6 +30,7 @@ complete -c kq -n "__fish_kq_needs_command" -f -a "topic" -d 'Create, list, desc
 complete -c kq -n "__fish_kq_needs_command" -f -a "console-producer" -d 'Write records to a topic'
 complete -c kq -n "__fish_kq_needs_command" -f -a "console-consumer" -d 'Read records from topics'
 complete -c kq -n "__fish_kq_needs_command" -f -a "dump-log" -d 'Show what stands in log segments, indexes and snapshots'
+complete -c kq -n "__fish_kq_needs_command" -f -a "group" -d 'List and describe groups, watch their lag, move their offsets'
 complete -c kq -n "__fish_kq_needs_command" -f -a "broker" -d 'List and describe brokers'
 complete -c kq -n "__fish_kq_needs_command" -f -a "config" -d 'Get, set, unset and compare settings'
 complete -c kq -n "__fish_kq_needs_command" -f -a "playground" -d 'Start a broker on loopback to try things on; Ctrl-C stops it'
@@ -257,7 +258,7 @@ complete -c kq -n "__fish_kq_using_subcommand console-consumer" -s o -l offset -
 complete -c kq -n "__fish_kq_using_subcommand console-consumer" -l tail -d 'The last N records of each partition, then exit' -r
 complete -c kq -n "__fish_kq_using_subcommand console-consumer" -s n -l max-messages -d 'Exit after so many records' -r
 complete -c kq -n "__fish_kq_using_subcommand console-consumer" -l timeout-ms -d 'Exit when no record has come for so many milliseconds' -r
-complete -c kq -n "__fish_kq_using_subcommand console-consumer" -s g -l group -d 'Consumer group; this version of kq reads without one' -r
+complete -c kq -n "__fish_kq_using_subcommand console-consumer" -s g -l group -d 'Read as a member of this group: its members share the partitions, and go on where it has committed' -r
 complete -c kq -n "__fish_kq_using_subcommand console-consumer" -l isolation-level -d 'Which transactions to show' -r -f -a "read_uncommitted\t'All records'
 read_committed\t'No records of open or aborted transactions'"
 complete -c kq -n "__fish_kq_using_subcommand console-consumer" -l grep -d 'Only records that match: k:REGEX, v:REGEX, h:NAME=REGEX; given several times, all must match' -r
@@ -314,6 +315,163 @@ complete -c kq -n "__fish_kq_using_subcommand dump-log" -l share-group-state-dec
 complete -c kq -n "__fish_kq_using_subcommand dump-log" -s v -d 'Say what is done; twice: every request'
 complete -c kq -n "__fish_kq_using_subcommand dump-log" -s q -l quiet -d 'Errors only'
 complete -c kq -n "__fish_kq_using_subcommand dump-log" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kq -n "__fish_kq_using_subcommand group; and not __fish_seen_subcommand_from list describe lag seek delete delete-offsets copy" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand group; and not __fish_seen_subcommand_from list describe lag seek delete delete-offsets copy" -f -a "list" -d 'List groups'
+complete -c kq -n "__fish_kq_using_subcommand group; and not __fish_seen_subcommand_from list describe lag seek delete delete-offsets copy" -f -a "describe" -d 'Describe groups: offsets and lag, members, state'
+complete -c kq -n "__fish_kq_using_subcommand group; and not __fish_seen_subcommand_from list describe lag seek delete delete-offsets copy" -f -a "lag" -d 'Show how far groups are behind; exit with 10 when one is too far'
+complete -c kq -n "__fish_kq_using_subcommand group; and not __fish_seen_subcommand_from list describe lag seek delete delete-offsets copy" -f -a "seek" -d 'Move a group\'s offsets; shows what would change, and changes it with -y'
+complete -c kq -n "__fish_kq_using_subcommand group; and not __fish_seen_subcommand_from list describe lag seek delete delete-offsets copy" -f -a "delete" -d 'Delete groups and all that they have committed'
+complete -c kq -n "__fish_kq_using_subcommand group; and not __fish_seen_subcommand_from list describe lag seek delete delete-offsets copy" -f -a "delete-offsets" -d 'Forget what a group has committed for some partitions'
+complete -c kq -n "__fish_kq_using_subcommand group; and not __fish_seen_subcommand_from list describe lag seek delete delete-offsets copy" -f -a "copy" -d 'Give a group the offsets of another one'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from list" -l state -d 'Only groups in these states: stable, empty, dead, preparing-rebalance, completing-rebalance, assigning, reconciling' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from list" -l type -d 'Only groups of these types: classic, consumer, share, streams' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from list" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from list" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from list" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from list" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from list" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from list" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from list" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from list" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from describe" -l group -d 'Old way of naming a group, as in Kafka\'s tool' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from describe" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from describe" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from describe" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from describe" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from describe" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from describe" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from describe" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from describe" -l offsets -d 'Committed offsets, ends of the logs, lag, and who reads'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from describe" -l members -d 'One line a member'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from describe" -l state -d 'One line a group'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from describe" -l only-lag -d 'Only partitions with records left to read'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from describe" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from describe" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from describe" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from lag" -l by -d 'One line a group, topic or partition' -r -f -a "group\t'A group'
+topic\t'A topic that a group reads'
+partition\t'A partition that a group reads'"
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from lag" -l max-lag -d 'Exit with 10 when a line shows more than this' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from lag" -l interval -d 'How often --watch looks' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from lag" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from lag" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from lag" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from lag" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from lag" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from lag" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from lag" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from lag" -l watch -d 'Show it again and again, until interrupted or --max-lag is exceeded'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from lag" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from lag" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from lag" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from seek" -l group -d 'Old way of naming the group, as in Kafka\'s tool' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from seek" -l to -d 'earliest, latest, current, an OFFSET, +N, -N (so many records further or back), @TIME, -PT1H, group:GROUP, file:CSV' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from seek" -l topic -d 'Only this topic, or these partitions of it [default: all that the group has committed]' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from seek" -l export -d 'Write the new offsets into this file as CSV; - is standard output' -r -F
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from seek" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from seek" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from seek" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from seek" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from seek" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from seek" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from seek" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from seek" -s y -l yes -l execute -d 'Do it'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from seek" -l dry-run -d 'Only show what would change, as without -y'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from seek" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from seek" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from seek" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from delete" -l group -d 'Old way of naming a group, as in Kafka\'s tool' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from delete" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from delete" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from delete" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from delete" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from delete" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from delete" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from delete" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from delete" -l if-exists -d 'A group that does not exist is fine'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Go ahead without asking'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from delete" -l dry-run -d 'Say what would be done, and let the broker check it; change nothing'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from delete" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from delete" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from delete-offsets" -l group -d 'Old way of naming the group, as in Kafka\'s tool' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from delete-offsets" -l topic -d 'The topic, or these partitions of it; several times for several topics' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from delete-offsets" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from delete-offsets" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from delete-offsets" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from delete-offsets" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from delete-offsets" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from delete-offsets" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from delete-offsets" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from delete-offsets" -s y -l yes -d 'Go ahead without asking'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from delete-offsets" -l dry-run -d 'Say what would be done, and let the broker check it; change nothing'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from delete-offsets" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from delete-offsets" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from delete-offsets" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from copy" -l topic -d 'Only this topic, or these partitions of it' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from copy" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from copy" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from copy" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from copy" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from copy" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from copy" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from copy" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from copy" -s y -l yes -d 'Go ahead without asking'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from copy" -l dry-run -d 'Say what would be done, and let the broker check it; change nothing'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from copy" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from copy" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from copy" -s h -l help -d 'Print help'
 complete -c kq -n "__fish_kq_using_subcommand broker; and not __fish_seen_subcommand_from list describe logdirs api-versions" -s h -l help -d 'Print help'
 complete -c kq -n "__fish_kq_using_subcommand broker; and not __fish_seen_subcommand_from list describe logdirs api-versions" -f -a "list" -d 'List the cluster\'s brokers'
 complete -c kq -n "__fish_kq_using_subcommand broker; and not __fish_seen_subcommand_from list describe logdirs api-versions" -f -a "describe" -d 'Describe one broker: address, load, directories, settings'
@@ -397,9 +555,10 @@ complete -c kq -n "__fish_kq_using_subcommand config; and not __fish_seen_subcom
 complete -c kq -n "__fish_kq_using_subcommand config; and not __fish_seen_subcommand_from get set unset diff" -f -a "set" -d 'Change settings; they take effect at once'
 complete -c kq -n "__fish_kq_using_subcommand config; and not __fish_seen_subcommand_from get set unset diff" -f -a "unset" -d 'Take settings back to their defaults'
 complete -c kq -n "__fish_kq_using_subcommand config; and not __fish_seen_subcommand_from get set unset diff" -f -a "diff" -d 'Compare settings: of two topics or brokers, or of one with its defaults'
-complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from get" -l entity -d 'What has the settings: topic, broker or cluster; may stand first among the words instead' -r -f -a "topic\t'A topic'
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from get" -l entity -d 'What has the settings: topic, broker, cluster or group; may stand first among the words instead' -r -f -a "topic\t'A topic'
 broker\t'One broker'
-cluster\t'All brokers'"
+cluster\t'All brokers'
+group\t'A group of consumers'"
 complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from get" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
 complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from get" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
 complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from get" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
@@ -418,9 +577,10 @@ complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand
 complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from get" -s v -d 'Say what is done; twice: every request'
 complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from get" -s q -l quiet -d 'Errors only'
 complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
-complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from set" -l entity -d 'What has the settings: topic, broker or cluster; may stand first among the words instead' -r -f -a "topic\t'A topic'
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from set" -l entity -d 'What has the settings: topic, broker, cluster or group; may stand first among the words instead' -r -f -a "topic\t'A topic'
 broker\t'One broker'
-cluster\t'All brokers'"
+cluster\t'All brokers'
+group\t'A group of consumers'"
 complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from set" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
 complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from set" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
 complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from set" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
@@ -439,9 +599,10 @@ complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand
 complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from set" -s v -d 'Say what is done; twice: every request'
 complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Errors only'
 complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help'
-complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from unset" -l entity -d 'What has the settings: topic, broker or cluster; may stand first among the words instead' -r -f -a "topic\t'A topic'
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from unset" -l entity -d 'What has the settings: topic, broker, cluster or group; may stand first among the words instead' -r -f -a "topic\t'A topic'
 broker\t'One broker'
-cluster\t'All brokers'"
+cluster\t'All brokers'
+group\t'A group of consumers'"
 complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from unset" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
 complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from unset" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
 complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from unset" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
@@ -460,9 +621,10 @@ complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand
 complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from unset" -s v -d 'Say what is done; twice: every request'
 complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from unset" -s q -l quiet -d 'Errors only'
 complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from unset" -s h -l help -d 'Print help'
-complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from diff" -l entity -d 'What has the settings: topic, broker or cluster; may stand first among the words instead' -r -f -a "topic\t'A topic'
+complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from diff" -l entity -d 'What has the settings: topic, broker, cluster or group; may stand first among the words instead' -r -f -a "topic\t'A topic'
 broker\t'One broker'
-cluster\t'All brokers'"
+cluster\t'All brokers'
+group\t'A group of consumers'"
 complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from diff" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
 complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from diff" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
 complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from diff" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
@@ -508,10 +670,12 @@ never\t'Never'"
 complete -c kq -n "__fish_kq_using_subcommand doctor" -s v -d 'Say what is done; twice: every request'
 complete -c kq -n "__fish_kq_using_subcommand doctor" -s q -l quiet -d 'Errors only'
 complete -c kq -n "__fish_kq_using_subcommand doctor" -s h -l help -d 'Print help'
-complete -c kq -n "__fish_kq_using_subcommand bench; and not __fish_seen_subcommand_from produce consume e2e" -s h -l help -d 'Print help'
-complete -c kq -n "__fish_kq_using_subcommand bench; and not __fish_seen_subcommand_from produce consume e2e" -f -a "produce" -d 'Measure writing: pipelined requests over several connections'
-complete -c kq -n "__fish_kq_using_subcommand bench; and not __fish_seen_subcommand_from produce consume e2e" -f -a "consume" -d 'Measure reading: a topic from its beginning to where it ends now'
-complete -c kq -n "__fish_kq_using_subcommand bench; and not __fish_seen_subcommand_from produce consume e2e" -f -a "e2e" -d 'Measure the time from sending a record to having read it, one at a time'
+complete -c kq -n "__fish_kq_using_subcommand bench; and not __fish_seen_subcommand_from produce consume e2e compare curves" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand bench; and not __fish_seen_subcommand_from produce consume e2e compare curves" -f -a "produce" -d 'Measure writing: pipelined requests over several connections'
+complete -c kq -n "__fish_kq_using_subcommand bench; and not __fish_seen_subcommand_from produce consume e2e compare curves" -f -a "consume" -d 'Measure reading: a topic from its beginning to where it ends now'
+complete -c kq -n "__fish_kq_using_subcommand bench; and not __fish_seen_subcommand_from produce consume e2e compare curves" -f -a "e2e" -d 'Measure the time from sending a record to having read it, one at a time'
+complete -c kq -n "__fish_kq_using_subcommand bench; and not __fish_seen_subcommand_from produce consume e2e compare curves" -f -a "compare" -d 'Compare kqd with Apache Kafka on this machine: the same loads on both, in turns'
+complete -c kq -n "__fish_kq_using_subcommand bench; and not __fish_seen_subcommand_from produce consume e2e compare curves" -f -a "curves" -d 'Measure what a request costs kqd as partitions, connections, producers and the log grow'
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -s t -l topic -d 'The topic; `kq-bench` is made when it is missing, others with --create-topic' -r
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l partitions -d 'Partitions of the topic, when it is made' -r
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from produce" -l replication-factor -d 'Replicas of each partition, when it is made [default: the broker\'s]' -r
@@ -622,6 +786,72 @@ complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s v -d 'Say what is done; twice: every request'
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s q -l quiet -d 'Errors only'
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -l row -d 'Only this row; may be given several times [default: all]' -r -f -a "tiny\t''
+tiny-synced\t''
+16k-1\t''
+16k-16\t''
+16k-16-synced\t''
+1m-4\t''
+fetch-64k\t''
+fetch-1m\t''
+open-loop\t''
+producer-tool\t''
+producer-tool-1000\t''
+partitions-5000\t''
+memory\t''
+start\t''
+kill\t''
+topic-list\t''
+consumer-tool\t''"
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -l only -d 'Only this broker' -r -f -a "kqd\t'This one'
+kafka\t'Apache Kafka'"
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -l rounds -d 'Runs of each row on each broker' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -l seconds -d 'Seconds of one run: beyond four, the disk\'s own pace shows' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -l warm-seconds -d 'Seconds of load before a run of Kafka that do not count, as a JVM compiles while it runs; kqd gets one at most' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -l warm-bytes -d 'Bytes written and deleted before a run, so that no page of the cache is new' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -l data-dir -d 'Where the brokers keep their data, on the disk to measure [default: the system\'s temporary directory]' -r -F
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -l kqd -d 'Another kqd to measure [default: the one in this program]' -r -F
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -l kafka-jars -d 'Where Apache Kafka\'s jars are [env: KAFKA_JARS] [default: where tests/run keeps them]' -r -F
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -l svg -d 'Draw the comparison into this file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -l markdown -d 'Write the table into this file, in Markdown' -r -F
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l curve -d 'Only this curve; may be given several times [default: all]' -r -f -a "partitions\t'Partitions, written in turns'
+idle-partitions\t'Partitions that have data and are not written, beside one that is'
+connections\t'Idle connections beside 16 busy ones'
+producers\t'Producer ids that the broker knows'
+log\t'Gigabytes of log before what is written'"
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l most -d 'Stop a curve at this point: a quick look' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l record-size -d 'Bytes of each value' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l records-per-batch -d 'Records in a request' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l rounds -d 'Runs of each point' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l seconds -d 'Seconds of one run: beyond four, the disk\'s own pace shows' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l warm-seconds -d 'Seconds of load before a run of Kafka that do not count, as a JVM compiles while it runs; kqd gets one at most' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l warm-bytes -d 'Bytes written and deleted before a run, so that no page of the cache is new' -r
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l data-dir -d 'Where the brokers keep their data, on the disk to measure [default: the system\'s temporary directory]' -r -F
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l kqd -d 'Another kqd to measure [default: the one in this program]' -r -F
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from curves" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kq -n "__fish_kq_using_subcommand profile; and not __fish_seen_subcommand_from create use list print edit delete" -s h -l help -d 'Print help'
 complete -c kq -n "__fish_kq_using_subcommand profile; and not __fish_seen_subcommand_from create use list print edit delete" -f -a "create" -d 'Make a profile, or replace one; the first one is used from then on'
 complete -c kq -n "__fish_kq_using_subcommand profile; and not __fish_seen_subcommand_from create use list print edit delete" -f -a "use" -d 'Use a profile from now on'

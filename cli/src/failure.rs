@@ -15,6 +15,8 @@ pub enum Kind {
     Usage,
     /// A preflight check said no.
     Preflight,
+    /// What was watched is above the limit that was given.
+    OverLimit,
     /// Time ran out.
     TimedOut,
     /// The user interrupted.
@@ -22,13 +24,14 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The process's exit code. 4 (host unreachable), 5 (remote command failed) and
-    /// 10 (cluster unhealthy) belong to commands that watch over hosts.
+    /// The process's exit code. 4 (host unreachable) and 5 (remote command failed) belong to commands that watch over
+    /// hosts.
     pub fn exit_code(self) -> u8 {
         match self {
             Kind::Failed => 1,
             Kind::Usage => 2,
             Kind::Preflight => 3,
+            Kind::OverLimit => 10,
             Kind::TimedOut => 124,
             Kind::Interrupted => 130,
         }
@@ -165,8 +168,8 @@ mod tests {
 
     #[test]
     fn exit_codes_are_the_documented_ones() {
-        let codes = [Kind::Failed, Kind::Usage, Kind::Preflight, Kind::TimedOut, Kind::Interrupted];
-        assert_eq!(codes.map(Kind::exit_code), [1, 2, 3, 124, 130]);
+        let codes = [Kind::Failed, Kind::Usage, Kind::Preflight, Kind::OverLimit, Kind::TimedOut, Kind::Interrupted];
+        assert_eq!(codes.map(Kind::exit_code), [1, 2, 3, 10, 124, 130]);
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub struct RealFile {
 pub fn fault(errno: Errno, operation: &str, path: &Path) -> DiskError {
     let kind = match errno {
         Errno::NOENT => DiskErrorKind::NotFound,
-        Errno::EXIST => DiskErrorKind::Exists,
+        Errno::EXIST | Errno::NOTEMPTY => DiskErrorKind::Exists,
         // EFBIG: the process may not make files that long (RLIMIT_FSIZE): no more room for us, nothing is broken.
         Errno::NOSPC | Errno::DQUOT | Errno::FBIG => DiskErrorKind::Full,
         _ => DiskErrorKind::Io,
@@ -149,12 +149,6 @@ impl RealFile {
         &self.path
     }
 
-    /// Fills `buffer` with bytes that are in the page cache; returns how many were, none when that would block.
-    pub fn read_cached(&self, buffer: &mut [u8], position: u64) -> usize {
-        let parts = &mut [IoSliceMut::new(buffer)];
-        rustix::io::preadv2(&*self.fd, parts, position, ReadWriteFlags::NOWAIT).unwrap_or(0)
-    }
-
     /// Starts writing dirty pages to disk without waiting: the fdatasync that follows finds less to do.
     pub fn start_writeback(&self) {
         use std::os::fd::AsRawFd;
@@ -191,6 +185,11 @@ impl DiskFile for RealFile {
             }
         }
         Ok(done)
+    }
+
+    fn read_cached(&self, buffer: &mut [u8], position: u64) -> usize {
+        let parts = &mut [IoSliceMut::new(buffer)];
+        rustix::io::preadv2(&*self.fd, parts, position, ReadWriteFlags::NOWAIT).unwrap_or(0)
     }
 
     fn write_at(&self, parts: &[&[u8]], position: u64) -> DiskResult<()> {

@@ -4,8 +4,8 @@
 use crate::disk::{RealDisk, RealFile};
 use crate::mailbox::Mailbox;
 use crate::store::Done;
-use kq::log::checkpoint::{LOG_STARTS, Offsets, write_offsets};
-use kq::log::{DirtyFiles, Disk, DiskError, DiskFile, DiskResult};
+use kq::log::checkpoint::{LOG_STARTS, MetaProperties, Offsets, write_offsets};
+use kq::log::{DirtyFiles, Disk, DiskError, DiskFile, DiskResult, Log, StagedEpochs};
 use kq::types::{LogId, Offset};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -18,6 +18,9 @@ const RETRY_ROUNDS: u32 = 64;
 
 /// What a flusher is asked to do.
 pub enum Task {
+    /// The first of all: mark a directory that carries no mark yet with whose it is, and make durable that the mark of a
+    /// clean stop is gone.
+    Begin(Option<MetaProperties>),
     /// Put a log's files on disk.
     Sync {
         /// The log.
@@ -38,6 +41,10 @@ pub enum Task {
     Checkpoint(&'static str, Offsets),
     /// Tell that what was asked before is on disk, for the folder of this name.
     Release(String),
+    /// Move a deleted log's folder of this name out of the way: here, so that no sync of it is under way.
+    Delete(String, Box<Log<RealDisk>>),
+    /// Sync the whole file system: what else is to be synced has too many files to hold them open.
+    Everything,
 }
 
 /// What a round has done.
@@ -52,6 +59,8 @@ pub struct Round {
     pub moved: Vec<(LogId, u32, Offset)>,
     /// Folder names whose [`Task::Release`] came round.
     pub released: Vec<String>,
+    /// Folders that [`Task::Delete`] moved away: their names, and what they are called now.
+    pub deleted: Vec<(String, String)>,
     /// Why none of it counts: the directory is done with.
     pub failure: Option<DiskError>,
     /// Why the checkpoint files were not replaced, when all else went well: `moved` does not count.
@@ -61,19 +70,22 @@ pub struct Round {
 /// The handle of the thread.
 pub struct Flusher {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<Option<DiskError>>>,
 }
 
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
     wake: Condvar,
+    begun: Condvar,
 }
 
 #[derive(Default)]
 struct State {
     tasks: Vec<Task>,
     stop: bool,
+    /// How [`Task::Begin`] went, once it is done.
+    begun: Option<DiskResult<()>>,
 }
 
 impl Flusher {
@@ -101,17 +113,34 @@ impl Flusher {
         }
     }
 
+    /// Waits until the directory is durably marked as in use: nothing in it may change before.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub fn wait_begun(&self) -> DiskResult<()> {
+        let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            match &state.begun {
+                Some(outcome) => return outcome.clone(),
+                None => state = self.shared.begun.wait(state).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+
     /// Does what waits, then ends the thread.
-    pub fn stop(&mut self) {
+    ///
+    /// # Errors
+    /// When a round has failed: what it was about is not on disk, whatever a later sync says.
+    pub fn stop(&mut self) -> DiskResult<()> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).stop = true;
         self.shared.wake.notify_one();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        let failure = self.thread.take().and_then(|thread| thread.join().unwrap_or(None));
+        failure.map_or(Ok(()), Err)
     }
 }
 
-fn work(dir: usize, disk: &RealDisk, shared: &Shared, mailbox: &Mailbox<Done>) {
+/// Returns why a round failed, if one did.
+fn work(dir: usize, disk: &RealDisk, shared: &Shared, mailbox: &Mailbox<Done>) -> Option<DiskError> {
     let mut broken = None;
     let mut pace = Pace::default();
     loop {
@@ -121,13 +150,19 @@ fn work(dir: usize, disk: &RealDisk, shared: &Shared, mailbox: &Mailbox<Done>) {
                 state = shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
             if state.tasks.is_empty() {
-                return;
+                return broken;
             }
             std::mem::take(&mut state.tasks)
         };
+        let begins = tasks.iter().any(|task| matches!(task, Task::Begin(_)));
         let round = run(dir, disk, tasks, broken.clone(), &mut pace);
         // An fsync error is reported once and the pages are then taken for clean: trying again would lie.
         broken = round.failure.clone();
+        if begins {
+            let outcome = broken.clone().map_or(Ok(()), Err);
+            shared.state.lock().unwrap_or_else(PoisonError::into_inner).begun = Some(outcome);
+            shared.begun.notify_all();
+        }
         mailbox.post(Done::Round(round));
     }
 }
@@ -140,18 +175,26 @@ fn run(dir: usize, disk: &RealDisk, tasks: Vec<Task>, broken: Option<DiskError>,
         synced: Vec::new(),
         moved: Vec::new(),
         released: Vec::new(),
+        deleted: Vec::new(),
         failure: broken,
         checkpoint_failure: None,
     };
-    let (mut files, mut folders): (Vec<RealFile>, Vec<String>) = (Vec::new(), Vec::new());
-    let (mut new_starts, mut checkpoints) = (None, Vec::new());
+    let (mut mark, mut dirt) = (None, Dirt::default());
+    let (mut new_starts, mut checkpoints, mut deleted) = (None, Vec::new(), Vec::new());
     for task in tasks {
         match task {
+            Task::Begin(unwritten) => {
+                mark = unwritten;
+                dirt.folders.push(String::new());
+            }
             Task::Sync { log, generation, dirty } => {
                 round.synced.push((log, generation, dirty.end));
-                files.extend(dirty.files);
-                folders.extend(dirty.dirs);
+                dirt.files.extend(dirty.files);
+                dirt.folders.extend(dirty.dirs);
+                dirt.epochs.extend(dirty.epochs);
             }
+            Task::Everything => dirt.everything = true,
+            Task::Delete(name, log) => deleted.push((name, log)),
             Task::Starts { starts, moved } => {
                 round.moved.extend(moved);
                 new_starts = Some(starts);
@@ -161,7 +204,11 @@ fn run(dir: usize, disk: &RealDisk, tasks: Vec<Task>, broken: Option<DiskError>,
         }
     }
     if round.failure.is_none() {
-        round.failure = sync(disk, &files, &mut folders, pace).err();
+        let marked = mark.map_or(Ok(()), |mark| mark.write(disk));
+        round.failure = marked.and_then(|()| dirt.sync(disk, pace)).err();
+    }
+    if round.failure.is_none() && !deleted.is_empty() {
+        round.failure = delete(disk, deleted, &mut round.deleted).err();
     }
     if round.failure.is_none() {
         let outcome = new_starts
@@ -191,26 +238,57 @@ impl Pace {
     }
 }
 
-fn sync(disk: &RealDisk, files: &[RealFile], folders: &mut Vec<String>, pace: &mut Pace) -> DiskResult<()> {
-    folders.sort();
-    folders.dedup();
-    let count = files.len() + folders.len();
-    let began = Instant::now();
-    if pace.whole_file_system(count) {
-        disk.sync_file_system()?;
-        pace.file_system_us = began.elapsed().as_micros() as u64;
-        return Ok(());
+/// Moves folders out of the way, and makes that durable once for all of them.
+fn delete(
+    disk: &RealDisk,
+    logs: Vec<(String, Box<Log<RealDisk>>)>,
+    deleted: &mut Vec<(String, String)>,
+) -> DiskResult<()> {
+    let mut gone = Vec::with_capacity(logs.len());
+    for (name, log) in logs {
+        gone.push((name, log.move_away()?));
     }
-    if files.len() > 1 {
-        files.iter().for_each(RealFile::start_writeback);
-    }
-    files.iter().try_for_each(DiskFile::sync)?;
-    folders.iter().try_for_each(|folder| disk.sync_dir(folder))?;
-    if count > 0 {
-        let us = began.elapsed().as_micros() as u64 / count as u64;
-        pace.file_us = if pace.file_us == 0 { us } else { (pace.file_us * 7 + us) / 8 };
-    }
+    disk.sync_dir("")?;
+    deleted.append(&mut gone);
     Ok(())
+}
+
+/// What a round has to put on disk.
+#[derive(Default)]
+struct Dirt {
+    files: Vec<RealFile>,
+    folders: Vec<String>,
+    epochs: Vec<StagedEpochs>,
+    everything: bool,
+}
+
+impl Dirt {
+    fn sync(mut self, disk: &RealDisk, pace: &mut Pace) -> DiskResult<()> {
+        self.folders.sort();
+        self.folders.dedup();
+        let count = self.files.len() + self.folders.len();
+        let began = Instant::now();
+        if self.everything || pace.whole_file_system(count) {
+            disk.sync_file_system()?;
+            if !self.epochs.is_empty() {
+                self.epochs.iter().try_for_each(|epochs| epochs.put_in_place(disk))?;
+                disk.sync_file_system()?;
+            }
+            pace.file_system_us = began.elapsed().as_micros() as u64;
+            return Ok(());
+        }
+        if self.files.len() > 1 {
+            self.files.iter().for_each(RealFile::start_writeback);
+        }
+        self.files.iter().try_for_each(DiskFile::sync)?;
+        self.epochs.iter().try_for_each(|epochs| epochs.put_in_place(disk))?;
+        self.folders.iter().try_for_each(|folder| disk.sync_dir(folder))?;
+        if count > 0 {
+            let us = began.elapsed().as_micros() as u64 / count as u64;
+            pace.file_us = if pace.file_us == 0 { us } else { (pace.file_us * 7 + us) / 8 };
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -235,7 +313,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let disk = RealDisk::open_root(dir.path()).unwrap();
         let task = |dirs| {
-            let dirty = DirtyFiles { files: vec![disk.create("f").unwrap()], dirs, end: 7 };
+            let dirty = DirtyFiles { files: vec![disk.create("f").unwrap()], dirs, epochs: None, end: 7 };
             vec![Task::Sync { log: LogId(1), generation: 2, dirty }]
         };
         let mut pace = Pace::default();

@@ -2,6 +2,7 @@
 //! The steps may answer frames in any order; only the ready prefix leaves.
 
 use crate::disk::RealFile;
+use kq::log::DiskFile as _;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};

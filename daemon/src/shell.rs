@@ -141,6 +141,7 @@ impl Shell {
                 node.step(self.now, input, &mut effects);
             }
         }
+        self.store.drop_loaded();
         self.note_from_store();
     }
 
@@ -323,6 +324,9 @@ impl Shell {
     }
 
     fn file_part(&mut self, range: &FileRange) -> Result<Part, String> {
+        if let Some(bytes) = self.store.take_loaded(range) {
+            return Ok(Part::Bytes(bytes));
+        }
         let file = self.store.file_of(range)?;
         if range.len < SENDFILE_BYTES_MIN {
             let mut bytes = vec![0; range.len as usize];

@@ -63,16 +63,18 @@ pub(super) fn handle(
     }
     let (mut topics, mut wanted) = (Vec::new(), Vec::new());
     for topic in request.topics {
-        let known = broker.image.topic(&topic.name).is_some();
-        let unknown = ErrorCode::UnknownTopicOrPartition.code();
+        let count = broker.image.topic(&topic.name).map_or(0, |known| known.partitions.len());
+        let is_known = |index: i32| usize::try_from(index).is_ok_and(|index| index < count);
         let name = topic.name.into_owned();
-        let indexes: Vec<i32> = topic.partitions.iter().map(|partition| partition.partition_index).collect();
-        let error_code = if known { PENDING } else { unknown };
-        let partitions =
-            indexes.iter().map(|&partition_index| OffsetDeleteResponsePartition { partition_index, error_code });
+        let indexes = topic.partitions.iter().map(|partition| partition.partition_index);
+        let partitions = indexes.clone().map(|partition_index| OffsetDeleteResponsePartition {
+            partition_index,
+            error_code: if is_known(partition_index) { PENDING } else { ErrorCode::UnknownTopicOrPartition.code() },
+        });
         topics.push(OffsetDeleteResponseTopic { name: name.clone().into(), partitions: partitions.collect() });
-        if known {
-            wanted.push((name, indexes));
+        let known: Vec<i32> = indexes.filter(|index| is_known(*index)).collect();
+        if !known.is_empty() {
+            wanted.push((name, known));
         }
     }
     let then = move |broker: &mut Broker, result: GroupResult, out: &mut Vec<Effect<'_>>| match result {

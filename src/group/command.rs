@@ -138,6 +138,9 @@ pub struct Committed {
     pub metadata: String,
 }
 
+/// Offsets of one topic, by partition; none where nothing is committed.
+pub type TopicOffsets = (String, Vec<(Partition, Option<Committed>)>);
+
 /// What a shard answers.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
@@ -150,7 +153,7 @@ pub enum Reply {
     /// For [`Command::Commit`]: a code for each partition, in the request's order.
     Committed(Vec<ErrorCode>),
     /// For [`Command::FetchOffsets`]: by topic; no offset where none is committed.
-    Offsets(Vec<(String, Vec<(Partition, Option<Committed>)>)>),
+    Offsets(Vec<TopicOffsets>),
     /// For [`Command::DeleteOffsets`]: a code for each partition, in the request's order.
     OffsetsDeleted(Vec<ErrorCode>),
     /// For [`Command::Describe`].

@@ -2,7 +2,7 @@
 //! directory it is, and whether the last stop was clean. Parsing takes anything; writing replaces a file atomically.
 
 use super::disk::{Disk, DiskError, DiskErrorKind, DiskResult};
-use super::names::{read_optional, remove_optional, replace_file};
+use super::names::{read_optional, replace_file};
 use crate::types::{Epoch, NodeId, Offset, Partition, Uuid};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -113,10 +113,22 @@ pub fn write_offsets<D: Disk>(disk: &D, name: &str, offsets: &Offsets) -> DiskRe
 /// # Errors
 /// Any disk error.
 pub fn take_clean_shutdown<D: Disk>(disk: &D) -> DiskResult<bool> {
-    let clean = read_optional(disk, CLEAN_SHUTDOWN, META_BYTES_MAX)?.is_some();
-    remove_optional(disk, CLEAN_SHUTDOWN)?;
+    let clean = remove_clean_shutdown(disk)?;
     disk.sync_dir("")?;
     Ok(clean)
+}
+
+/// As [`take_clean_shutdown`], but the caller syncs the log directory, found or not (who ran before may have been killed
+/// between the two steps), before the first log changes.
+///
+/// # Errors
+/// Any disk error.
+pub fn remove_clean_shutdown<D: Disk>(disk: &D) -> DiskResult<bool> {
+    match disk.remove(CLEAN_SHUTDOWN) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind == DiskErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Leaves the mark of a clean stop: only after every log of the directory was closed and the checkpoints written.

@@ -182,6 +182,7 @@ impl<D: Disk> Log<D> {
         for output in outputs {
             self.each_file(output.segment.base, |log, path| log.disk.rename(&format!("{path}{SWAP}"), path))?;
             let Some(at) = self.position_of_run(&output.covers) else { continue };
+            self.places.clear();
             let replaced = self.segments.splice(at..at + output.covers.len(), [output.segment]);
             let gone: u64 = replaced.map(|s| u64::from(s.size)).sum();
             self.sizes_bytes = self.sizes_bytes - gone + u64::from(self.segments[at].size);

@@ -73,6 +73,10 @@ pub trait DiskFile: Clone + Send + 'static {
     }
     /// Fills `buffer` from `position`; returns how many bytes were there (fewer only at the end of the file).
     fn read_at(&self, buffer: &mut [u8], position: u64) -> DiskResult<usize>;
+    /// The same, but only bytes that can be had without waiting for the disk; none of them when it fails, too.
+    fn read_cached(&self, buffer: &mut [u8], position: u64) -> usize {
+        self.read_at(buffer, position).unwrap_or(0)
+    }
     /// Writes the parts one after the other at `position`, all of them or an error.
     fn write_at(&self, parts: &[&[u8]], position: u64) -> DiskResult<()>;
     /// Cuts or extends the file.

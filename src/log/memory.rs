@@ -475,7 +475,11 @@ impl Disk for MemoryDisk {
         state.change("rename", from)?;
         let (folder, target) = to.rsplit_once('/').unwrap_or(("", to));
         assert_eq!(from.rsplit_once('/').map_or("", |(f, _)| f), folder, "the log renames within a folder only");
-        let replaced = state.find(to).map_or(0, |node| state.size_of(node));
+        let target_node = state.find(to);
+        if target_node.is_some_and(|node| matches!(state.nodes.get(&node), Some(Node::Folder(_)))) {
+            return Err(error(DiskErrorKind::Exists, &format!("rename {from}: there is a folder {to}")));
+        }
+        let replaced = target_node.map_or(0, |node| state.size_of(node));
         let (folder, source) = state.parent(from)?;
         let Some(node) = folder.names.remove(source) else {
             return Err(error(DiskErrorKind::NotFound, &format!("rename {from}: no such name")));

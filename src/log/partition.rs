@@ -3,10 +3,12 @@
 
 use super::config::LogConfig;
 use super::disk::{Disk, DiskError, DiskErrorKind, DiskFile, DiskResult};
+use super::epochs::{SavedEpochs, StagedEpochs};
 use super::names::{
-    EPOCHS_FILE, INDEX, LOG, METADATA_FILE, SNAPSHOT, TIME_INDEX, deleted_dir_name, metadata_text, parse_file_name,
-    remove_optional, replace_file, segment_path,
+    INDEX, LOG, METADATA_FILE, SNAPSHOT, TIME_INDEX, deleted_dir_name, metadata_text, parse_file_name, remove_optional,
+    segment_path,
 };
+use super::places::Places;
 use super::segment::{Pending, Segment, open_or_create};
 use super::walk::Head;
 use crate::event::{Appended, LogName};
@@ -40,13 +42,18 @@ pub struct Log<D: Disk> {
     pub(super) dir_dirty: bool,
     /// The folder itself is new.
     pub(super) parent_dirty: bool,
+    /// Nothing of it was ever synced.
+    fresh: bool,
     /// Files of closed segments, and snapshots, that were not synced yet.
     pub(super) dirty: Vec<D::File>,
     /// Segments below the start, still readable, waiting for [`Log::sweep`].
     pub(super) doomed: Vec<Doomed>,
     pub(super) sizes_bytes: u64,
+    /// Where the latest reads ended.
+    pub(super) places: Places,
     /// Everything below was compacted.
     pub(super) cleaned_to: Offset,
+    pub(super) epochs: SavedEpochs,
 }
 
 /// A segment that is no longer part of the log.
@@ -72,6 +79,8 @@ pub struct DirtyFiles<D: Disk> {
     pub files: Vec<D::File>,
     /// Folders whose names have to be synced, for [`Disk::sync_dir`].
     pub dirs: Vec<String>,
+    /// What is to be put in place after the files are synced and before the folders are.
+    pub epochs: Option<StagedEpochs>,
     /// To be handed to [`Log::synced`] once all of it is synced.
     pub end: Offset,
 }
@@ -79,7 +88,7 @@ pub struct DirtyFiles<D: Disk> {
 impl<D: Disk> DirtyFiles<D> {
     /// True when there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty() && self.dirs.is_empty()
+        self.files.is_empty() && self.dirs.is_empty() && self.epochs.is_none()
     }
 
     /// Does it, one after the other: right on any thread.
@@ -88,12 +97,16 @@ impl<D: Disk> DirtyFiles<D> {
     /// The first failure; nothing may then be said to be on disk, now or after another try.
     pub fn sync(&self, disk: &D) -> DiskResult<()> {
         self.files.iter().try_for_each(DiskFile::sync)?;
+        if let Some(epochs) = &self.epochs {
+            epochs.put_in_place(disk)?;
+        }
         self.dirs.iter().try_for_each(|dir| disk.sync_dir(dir))
     }
 }
 
 impl<D: Disk> Log<D> {
-    /// Makes a new, empty log: its folder, the topic id in it, and a first segment, all of it durable.
+    /// Makes a new, empty log: its folder, the topic id in it, and a first segment. Durable with the first sync, which
+    /// comes before anything in it is: a crash before that leaves a folder that may be used as it is, or made again.
     ///
     /// # Errors
     /// Any disk error.
@@ -101,10 +114,24 @@ impl<D: Disk> Log<D> {
         let dir = name.dir_name();
         disk.create_dir(&dir)?;
         let active = create_segment(&disk, &dir, 0, &config)?;
-        replace_file(&disk, &dir, METADATA_FILE, metadata_text(name.topic_id).as_bytes())?;
-        disk.sync_dir("")?;
         let segments = vec![Segment::empty(0, now)];
-        Ok(Log::with_segments(disk, name, config, segments, active))
+        let mut log = Log::with_segments(disk, name, config, segments, active);
+        log.claim()?;
+        (log.parent_dirty, log.fresh) = (true, true);
+        Ok(log)
+    }
+
+    /// Writes the topic id into the log's folder, for one that does not say whose it is: a crash took it, or a Kafka of
+    /// before topic ids made it. Durable with the next sync.
+    ///
+    /// # Errors
+    /// Any disk error.
+    pub fn claim(&mut self) -> DiskResult<()> {
+        let file = self.disk.create(&format!("{}/{METADATA_FILE}", self.dir))?;
+        file.write_at(&[metadata_text(self.name.topic_id).as_bytes()], 0)?;
+        self.dirty.push(file);
+        self.dir_dirty = true;
+        Ok(())
     }
 
     pub(super) fn with_segments(
@@ -130,10 +157,13 @@ impl<D: Disk> Log<D> {
             active_dirty: false,
             dir_dirty: false,
             parent_dirty: false,
+            fresh: false,
             dirty: Vec::new(),
             doomed: Vec::new(),
             sizes_bytes,
+            places: Places::default(),
             cleaned_to: 0,
+            epochs: SavedEpochs::default(),
         }
     }
 
@@ -317,12 +347,25 @@ impl<D: Disk> Log<D> {
         if std::mem::take(&mut self.parent_dirty) {
             dirs.push(String::new());
         }
-        DirtyFiles { files, dirs, end: self.end }
+        let epochs = self.stage_epochs().map(|(file, staged)| {
+            files.push(file);
+            staged
+        });
+        if epochs.is_some() && !dirs.contains(&self.dir) {
+            dirs.push(self.dir.clone());
+        }
+        DirtyFiles { files, dirs, epochs, end: self.end }
+    }
+
+    /// True when [`Log::take_dirty`] has something.
+    pub fn is_dirty(&self) -> bool {
+        self.active_dirty || self.dir_dirty || self.parent_dirty || self.epochs.due || !self.dirty.is_empty()
     }
 
     /// Notes that everything below `end` is on disk.
     pub fn synced(&mut self, end: Offset) {
         assert!(end <= self.end, "more synced than there is");
+        self.fresh = false;
         self.recovery_point = self.recovery_point.max(end);
     }
 
@@ -384,21 +427,17 @@ impl<D: Disk> Log<D> {
         old.iter().try_for_each(|at| remove_optional(&self.disk, &segment_path(&self.dir, *at, SNAPSHOT)))
     }
 
-    /// Writes the leader epochs and where each began, oldest first; durable when this returns.
-    ///
-    /// # Errors
-    /// Any disk error.
-    pub fn save_epochs(&mut self, epochs: &[(Epoch, Offset)]) -> DiskResult<()> {
-        replace_file(&self.disk, &self.dir, EPOCHS_FILE, super::checkpoint::format_epochs(epochs).as_bytes())
-    }
-
-    /// Puts everything on disk, whatever [`Log::take_dirty`] handed out before: whoever took it may not have come to it.
+    /// Puts everything but the leader epochs on disk, whatever [`Log::take_dirty`] handed out before: whoever took it may
+    /// not have come to it. They stay in memory, for the next sync.
     ///
     /// # Errors
     /// Any disk error: nothing above the recovery point may then be said to be on disk.
     pub fn sync_all(&mut self) -> DiskResult<()> {
+        let due = std::mem::take(&mut self.epochs.due);
         let dirty = self.take_dirty();
-        if self.recovery_point < self.end || !dirty.is_empty() {
+        self.epochs.due = due;
+        if self.recovery_point < self.end || !dirty.is_empty() || self.fresh {
+            self.epochs.due |= !self.epochs.entries.is_empty();
             let last = self.segments.len() - 1;
             for i in self.segment_floor(self.recovery_point.saturating_sub(1))..last {
                 for ext in [LOG, INDEX, TIME_INDEX] {
@@ -408,8 +447,12 @@ impl<D: Disk> Log<D> {
             self.active.sync()?;
             dirty.sync(&self.disk)?;
             self.disk.sync_dir(&self.dir)?;
+            if self.fresh {
+                open_or_create(&self.disk, &format!("{}/{METADATA_FILE}", self.dir))?.sync()?;
+                self.disk.sync_dir("")?;
+            }
         }
-        self.recovery_point = self.end;
+        (self.recovery_point, self.fresh) = (self.end, false);
         Ok(())
     }
 
@@ -418,16 +461,28 @@ impl<D: Disk> Log<D> {
     /// # Errors
     /// Any disk error: then the next opening must not be a clean one.
     pub fn close(mut self) -> DiskResult<Offset> {
+        self.finish()?.sync(&self.disk)?;
+        self.sync_all()?;
+        self.take_dirty().sync(&self.disk)?;
+        Ok(self.end)
+    }
+
+    /// Writes what only memory has, for many logs that are closed together: once that is synced, and what was handed out
+    /// before, a clean opening finds everything.
+    ///
+    /// # Errors
+    /// As [`Log::close`].
+    pub fn finish(&mut self) -> DiskResult<DirtyFiles<D>> {
         let last = self.segments.len() - 1;
         self.segments[last].seal();
         let indexes = self.segments[last].flush_indexes(&self.disk, &self.dir)?;
-        indexes.iter().try_for_each(DiskFile::sync)?;
         if self.config.preallocate {
             self.active.set_len(u64::from(self.segments[last].size))?;
             self.active_dirty = true;
         }
-        self.sync_all()?;
-        Ok(self.end)
+        let mut dirty = self.take_dirty();
+        dirty.files.extend(indexes);
+        Ok(dirty)
     }
 
     /// Takes the log's folder out of the way, durably, and returns its new name: remove it with [`Disk::remove_dir`] on
@@ -436,12 +491,26 @@ impl<D: Disk> Log<D> {
     /// # Errors
     /// Any disk error.
     pub fn delete(self) -> DiskResult<String> {
+        let disk = self.disk.clone();
+        let gone = self.move_away()?;
+        disk.sync_dir("")?;
+        Ok(gone)
+    }
+
+    /// As [`Log::delete`], but durable only after [`Disk::sync_dir`] of the log directory, which many may share.
+    ///
+    /// # Errors
+    /// Any disk error.
+    pub fn move_away(self) -> DiskResult<String> {
         let gone = deleted_dir_name(&self.name);
-        if self.disk.list("")?.contains(&gone) {
-            self.disk.remove_dir(&gone)?;
+        match self.disk.rename(&self.dir, &gone) {
+            // Left by a deletion that was cut short.
+            Err(error) if error.kind == DiskErrorKind::Exists => {
+                self.disk.remove_dir(&gone)?;
+                self.disk.rename(&self.dir, &gone)?;
+            }
+            renamed => renamed?,
         }
-        self.disk.rename(&self.dir, &gone)?;
-        self.disk.sync_dir("")?;
         Ok(gone)
     }
 

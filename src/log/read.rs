@@ -4,13 +4,17 @@
 use super::disk::{Disk, DiskFile, DiskResult};
 use super::partition::Log;
 use super::segment::Segment;
-use super::walk::{HOP_BYTES, Head, Walk};
+use super::walk::{HEADER_BYTES, HOP_BYTES, Head, Walk};
 use crate::event::Read;
 use crate::record::records;
 use crate::types::{FileRange, Millis, Offset};
 
 /// What a batch may take when it is decompressed to find a record in it, in bytes.
 const DECODED_BYTES_MAX: usize = 256 << 20;
+/// What [`Log::load`] reads at most, in bytes.
+const LOADED_BYTES_MAX: u32 = 64 << 10;
+/// Up to so far a run's end is sought from header to header, in bytes.
+const WALKED_BYTES_MAX: u64 = 128 << 10;
 
 impl<D: Disk> Log<D> {
     /// Where the batches for a read are: a run of whole batches of one segment. The first one holds `offset`, or is the
@@ -30,8 +34,12 @@ impl<D: Disk> Log<D> {
                 if head.base_offset >= upto || (head.size > read.max_bytes && !read.at_least_one) {
                     return Ok(None);
                 }
-                let len = self.run_bytes(i, position, &head, upto, read.max_bytes)?;
-                return Ok(Some(FileRange { log: read.log, segment: self.segments[i].base, position, len }));
+                let (len, next) = self.run_bytes(i, position, &head, upto, read.max_bytes)?;
+                let base = self.segments[i].base;
+                if let Some(next) = next {
+                    self.places.note(base, next, position as u32 + len);
+                }
+                return Ok(Some(FileRange { log: read.log, segment: base, position, len }));
             }
             i += 1;
         }
@@ -51,6 +59,42 @@ impl<D: Disk> Log<D> {
             return Err(self.damage("a segment ends inside a batch that was there before"));
         }
         Ok(bytes)
+    }
+
+    /// As [`Log::locate`], for the next read of who reads on, when it is a short one and in the page cache: the batches
+    /// come along in `buffer`, looked through where they are. `None` says nothing: ask [`Log::locate`].
+    ///
+    /// # Errors
+    /// Any disk error.
+    pub fn load(&mut self, read: &Read, buffer: &mut Vec<u8>) -> DiskResult<Option<FileRange>> {
+        let upto = read.upto.min(self.end);
+        let segment = &self.segments[self.segment_floor(read.offset)];
+        let (base, size) = (segment.base, segment.size);
+        if read.offset >= upto {
+            return Ok(None);
+        }
+        let Some(position) = self.places.take(base, read.offset) else { return Ok(None) };
+        let len = read.max_bytes.min(size - position);
+        if len > LOADED_BYTES_MAX {
+            return Ok(None);
+        }
+        buffer.resize(len as usize, 0);
+        let cached = self.segment_file(base)?.read_cached(buffer, u64::from(position));
+        buffer.truncate(cached);
+        let (mut end, mut next) = (0, read.offset);
+        while let Some(head) = Head::parse(&buffer[end..]) {
+            if head.base_offset >= upto || head.size as usize > buffer.len() - end {
+                break;
+            }
+            end += head.size as usize;
+            next = head.last_offset + 1;
+        }
+        if end == 0 || cached < len as usize {
+            return Ok(None);
+        }
+        buffer.truncate(end);
+        self.places.note(base, next, position + end as u32);
+        Ok(Some(FileRange { log: read.log, segment: base, position: u64::from(position), len: end as u32 }))
     }
 
     /// The first record at or after the log's start and below `upto` whose timestamp is at least `timestamp`, as offset
@@ -192,12 +236,16 @@ impl<D: Disk> Log<D> {
 
     /// Position and header of the first batch of a segment that ends at or after `offset`.
     pub(super) fn first_batch(&mut self, i: usize, offset: Offset) -> DiskResult<Option<(u64, Head)>> {
-        self.ensure_indexed(i)?;
-        let segment = &self.segments[i];
-        let position = segment.position_of(&self.disk, &self.dir, offset)?;
-        let size = segment.size;
+        let (position, chunk) = match self.places.take(self.segments[i].base, offset) {
+            Some(position) => (position, HEADER_BYTES),
+            None => {
+                self.ensure_indexed(i)?;
+                (self.segments[i].position_of(&self.disk, &self.dir, offset)?, HOP_BYTES)
+            }
+        };
+        let size = self.segments[i].size;
         let file = self.segment_file(self.segments[i].base)?;
-        let mut walk = Walk::new(&file, u64::from(position), u64::from(size), HOP_BYTES);
+        let mut walk = Walk::new(&file, u64::from(position), u64::from(size), chunk);
         while let Some((at, head)) = walk.next()? {
             if head.last_offset >= offset {
                 return Ok(Some((at, head)));
@@ -206,27 +254,40 @@ impl<D: Disk> Log<D> {
         Ok(None)
     }
 
-    /// How many bytes of whole batches from `position`, where `first` stands, fit `max_bytes` and begin below `upto`.
-    fn run_bytes(&mut self, i: usize, position: u64, first: &Head, upto: Offset, max_bytes: u32) -> DiskResult<u32> {
+    /// How many bytes of whole batches from `position`, where `first` stands, fit `max_bytes` and begin below `upto`;
+    /// and the offset after them, where that is known.
+    fn run_bytes(
+        &mut self,
+        i: usize,
+        position: u64,
+        first: &Head,
+        upto: Offset,
+        max_bytes: u32,
+    ) -> DiskResult<(u32, Option<Offset>)> {
         let segment = &self.segments[i];
         let size = u64::from(segment.size);
         let limit = (position + u64::from(max_bytes.max(first.size))).min(size);
         if limit == size && upto >= self.segment_end(i) {
-            return Ok((size - position) as u32);
+            return Ok(((size - position) as u32, Some(self.segment_end(i))));
         }
-        let after_first = position + u64::from(first.size);
-        let near = segment.indexed_before(&self.disk, &self.dir, limit as u32, upto)?;
-        let from = u64::from(near).max(after_first);
+        let (mut end, mut next) = (position + u64::from(first.size), Some(first.last_offset + 1));
+        // Over a short way headers are read quicker than the index.
+        if limit - position > WALKED_BYTES_MAX {
+            self.ensure_indexed(i)?;
+            let near = u64::from(self.segments[i].indexed_before(&self.disk, &self.dir, limit as u32, upto)?);
+            if near > end {
+                (end, next) = (near, None);
+            }
+        }
         let file = self.segment_file(self.segments[i].base)?;
-        let mut walk = Walk::new(&file, from, limit, HOP_BYTES);
-        let mut end = from;
+        let mut walk = Walk::new(&file, end, limit, HOP_BYTES).like(first.size);
         while let Some((_, head)) = walk.next()? {
             if head.base_offset >= upto {
                 break;
             }
-            end = walk.position();
+            (end, next) = (walk.position(), Some(head.last_offset + 1));
         }
-        Ok((end - position) as u32)
+        Ok(((end - position) as u32, next))
     }
 
     /// Looks at an old segment's index files, making them anew when they are missing or damaged.

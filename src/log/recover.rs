@@ -6,8 +6,8 @@ use super::checkpoint::parse_epochs;
 use super::config::LogConfig;
 use super::disk::{Disk, DiskErrorKind, DiskFile, DiskResult};
 use super::names::{
-    CLEANED, DELETED, EPOCHS_FILE, INDEX, LOG, SNAPSHOT, SWAP, TIME_INDEX, parse_file_name, read_optional,
-    remove_optional, segment_path,
+    CLEANED, DELETED, EPOCHS_FILE, INDEX, LOG, METADATA_FILE, SNAPSHOT, SWAP, TIME_INDEX, parse_file_name,
+    read_optional, remove_optional, segment_path,
 };
 use super::partition::{Log, create_segment};
 use super::segment::{SEGMENT_BYTES_MAX, Segment, open_optional};
@@ -65,7 +65,7 @@ pub struct Recovered {
 }
 
 impl<D: Disk> Log<D> {
-    /// Opens a log whose folder exists.
+    /// Opens a log whose folder exists. All that is in it is on disk then.
     ///
     /// # Errors
     /// Any disk error. Damage is not an error: it is cut off and reported, as after a crash it must be.
@@ -76,9 +76,28 @@ impl<D: Disk> Log<D> {
         how: Opening,
         now: Millis,
     ) -> DiskResult<(Log<D>, Recovered)> {
+        let (mut log, found) = Log::open_unsynced(disk, name, config, how, now)?;
+        let dirty = log.take_dirty();
+        dirty.sync(&log.disk)?;
+        log.synced(dirty.end);
+        Ok((log, found))
+    }
+
+    /// As [`Log::open`], but what was found above the recovery point is on disk only after the next sync: nobody may be
+    /// shown it before. Many logs can share that sync.
+    ///
+    /// # Errors
+    /// As [`Log::open`].
+    pub fn open_unsynced(
+        disk: D,
+        name: &LogName,
+        config: Arc<LogConfig>,
+        how: Opening,
+        now: Millis,
+    ) -> DiskResult<(Log<D>, Recovered)> {
         let dir = name.dir_name();
         let mut found = Recovered { scanned: !how.clean, ..Recovered::default() };
-        let bases = tidy(&disk, &dir, &mut found)?;
+        let bases = tidy(&disk, &dir, how.clean, &mut found)?;
         let bases = drop_below_start(&disk, &dir, bases, how.log_start)?;
         let (mut segments, file) = stat(&disk, &dir, &bases, how.log_start, &config, now)?;
         let end = match how.clean {
@@ -98,14 +117,14 @@ impl<D: Disk> Log<D> {
             found.notes.push(format!("{dir}: the log ends at {} but starts at {}: it is emptied", log.end, log.start));
             log.restart_at(log.start, now)?;
         }
-        log.recovery_point = log.end;
+        log.recovery_point = if found.scanned { how.recovery_point.min(log.end) } else { log.end };
         log.load_epochs(&mut found)?;
         log.load_producers(now, &mut found)?;
         (found.start, found.end) = (log.start, log.end);
         Ok((log, found))
     }
 
-    /// Checks everything from the recovery point on, cuts the log at the first flaw, and puts the rest on disk.
+    /// Checks everything from the recovery point on and cuts the log at the first flaw; the rest is to be synced.
     fn scan(&mut self, recovery_point: Offset, now: Millis, found: &mut Recovered) -> DiskResult<()> {
         // A segment that ends at the recovery point may have been closed after it was synced: its indexes were not.
         let first = self.segment_floor(recovery_point.saturating_sub(1));
@@ -152,9 +171,11 @@ impl<D: Disk> Log<D> {
         }
         self.active = self.disk.open(&segment_path(&self.dir, self.segments[last].base, LOG))?;
         self.drop_snapshots_above(self.end)?;
-        files.iter().try_for_each(DiskFile::sync)?;
-        self.disk.sync_dir(&self.dir)?;
-        self.disk.sync_dir("")
+        // Who made the log may not have come to its first sync.
+        files.extend(open_optional(&self.disk, &format!("{}/{METADATA_FILE}", self.dir))?);
+        self.dirty = files;
+        (self.dir_dirty, self.parent_dirty) = (true, true);
+        Ok(())
     }
 
     /// Indexes a segment's good batches anew, moving the log's end to the last one's.
@@ -223,13 +244,15 @@ impl<D: Disk> Log<D> {
     /// Leader epochs: the file's, as far as the log reaches, and after an unclean stop what the batches say beyond it.
     fn load_epochs(&mut self, found: &mut Recovered) -> DiskResult<()> {
         let bytes = read_optional(&self.disk, &format!("{}/{EPOCHS_FILE}", self.dir), SIDE_FILE_BYTES_MAX)?;
-        let stored = bytes.and_then(|bytes| parse_epochs(&String::from_utf8_lossy(&bytes)));
-        let mut epochs = stored.unwrap_or_default();
+        let stored = bytes.and_then(|bytes| parse_epochs(&String::from_utf8_lossy(&bytes))).unwrap_or_default();
+        let mut epochs = stored.clone();
         epochs.retain(|(_, offset)| *offset < self.end);
         let scanned = std::mem::take(&mut found.epochs);
         for (epoch, offset) in scanned {
             note_epoch(&mut epochs, epoch, offset);
         }
+        self.epochs.due = epochs != stored;
+        self.epochs.entries = epochs.clone();
         found.epochs = epochs;
         Ok(())
     }
@@ -315,14 +338,16 @@ impl<D: Disk> Log<D> {
 
 /// Finishes or undoes what was under way when the process stopped, any number of times (rule 21). Returns the base
 /// offsets of the segments, sorted.
-fn tidy<D: Disk>(disk: &D, dir: &str, found: &mut Recovered) -> DiskResult<Vec<Offset>> {
+fn tidy<D: Disk>(disk: &D, dir: &str, clean: bool, found: &mut Recovered) -> DiskResult<Vec<Offset>> {
     let names = disk.list(dir)?;
     let mut changed = false;
     let mut swapped = Vec::new();
     let mut bases = Vec::new();
     for name in &names {
         let path = format!("{dir}/{name}");
-        if name.ends_with(DELETED) || name.ends_with(CLEANED) || name.ends_with(".tmp") {
+        // Without a stop in between, what is staged for the epochs' file is still to be put in place.
+        let staged = name.ends_with(".tmp") && !(clean && name.starts_with(EPOCHS_FILE));
+        if name.ends_with(DELETED) || name.ends_with(CLEANED) || staged {
             remove_optional(disk, &path)?;
             changed = true;
             continue;
@@ -446,6 +471,14 @@ fn remove_segment<D: Disk>(disk: &D, dir: &str, base: Offset) -> DiskResult<()> 
 /// Any disk error but a missing folder.
 pub fn exists<D: Disk>(disk: &D, name: &LogName) -> DiskResult<bool> {
     let dir = name.dir_name();
-    Ok(disk.list("")?.contains(&dir)
-        && open_optional(disk, &format!("{dir}/{}", super::names::METADATA_FILE))?.is_some())
+    // Asked by name: a directory of ten thousand logs is not to be listed for each.
+    if open_optional(disk, &format!("{dir}/{METADATA_FILE}"))?.is_some() {
+        return Ok(true);
+    }
+    // Without it, what is there is not to be emptied all the same.
+    match disk.list(&dir) {
+        Ok(names) => Ok(names.iter().any(|name| matches!(parse_file_name(name), Some((_, LOG))))),
+        Err(error) if error.kind == DiskErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }

@@ -56,12 +56,26 @@ pub(super) struct Walk<'a, F> {
     buffer: Vec<u8>,
     buffer_at: u64,
     chunk: usize,
+    /// How much is read for the next header.
+    hop: usize,
 }
 
 impl<'a, F: DiskFile> Walk<'a, F> {
     /// Walks from `position`, where a batch begins, up to `end`, reading `chunk` bytes at a time.
     pub(super) fn new(file: &'a F, position: u64, end: u64, chunk: usize) -> Self {
-        Walk { file, next: position, end, buffer: Vec::new(), buffer_at: position, chunk }
+        Walk { file, next: position, end, buffer: Vec::new(), buffer_at: position, chunk, hop: chunk }
+    }
+
+    /// The same, where batches of `size` bytes are expected.
+    pub(super) fn like(mut self, size: u32) -> Self {
+        self.expect(size);
+        self
+    }
+
+    /// Between large batches only headers are worth reading.
+    fn expect(&mut self, size: u32) {
+        let sparse = self.chunk <= HOP_BYTES && size as usize >= self.chunk;
+        self.hop = if sparse { HEADER_BYTES } else { self.chunk };
     }
 
     /// Where the next batch begins; after the walk is over, where it stopped.
@@ -72,13 +86,14 @@ impl<'a, F: DiskFile> Walk<'a, F> {
     /// The next batch's position and header. `None` at the end, or where no whole batch follows.
     pub(super) fn next(&mut self) -> DiskResult<Option<(u64, Head)>> {
         let at = self.next;
-        if self.end.saturating_sub(at) < HEADER_BYTES as u64 || !self.fill(at, HEADER_BYTES)? {
+        if self.end.saturating_sub(at) < HEADER_BYTES as u64 || !self.fill(at, HEADER_BYTES, self.hop)? {
             return Ok(None);
         }
         let from = (at - self.buffer_at) as usize;
         match Head::parse(&self.buffer[from..]) {
             Some(head) if u64::from(head.size) <= self.end - at => {
                 self.next = at + u64::from(head.size);
+                self.expect(head.size);
                 Ok(Some((at, head)))
             }
             _ => Ok(None),
@@ -94,20 +109,21 @@ impl<'a, F: DiskFile> Walk<'a, F> {
     /// All bytes of the batch that [`Walk::next`] returned last; `None` when the file ends before.
     pub(super) fn batch(&mut self, at: u64, head: &Head) -> DiskResult<Option<&[u8]>> {
         let size = head.size as usize;
-        if !self.fill(at, size)? {
+        if !self.fill(at, size, self.chunk)? {
             return Ok(None);
         }
         let from = (at - self.buffer_at) as usize;
         Ok(self.buffer.get(from..from + size))
     }
 
-    /// Has `need` bytes from `at` in the buffer; false when the file does not hold them.
-    fn fill(&mut self, at: u64, need: usize) -> DiskResult<bool> {
+    /// Has `need` bytes from `at` in the buffer, reading `chunk` of them where that is more; false when the file does not
+    /// hold them.
+    fn fill(&mut self, at: u64, need: usize, chunk: usize) -> DiskResult<bool> {
         let have_to = self.buffer_at + self.buffer.len() as u64;
         if at >= self.buffer_at && at + need as u64 <= have_to {
             return Ok(true);
         }
-        let want = need.max(self.chunk).min((self.end - at).try_into().unwrap_or(usize::MAX));
+        let want = need.max(chunk).min((self.end - at).try_into().unwrap_or(usize::MAX));
         self.buffer.resize(want, 0);
         let read = self.file.read_at(&mut self.buffer, at)?;
         self.buffer.truncate(read);

@@ -94,6 +94,19 @@ pub trait Field<'a>: Sized {
     /// Writes the value.
     fn encode(&self, w: &mut Writer, cx: Cx);
 
+    /// Reads the value where it stands in a tagged field. Only a nullable struct looks different there.
+    ///
+    /// # Errors
+    /// [`WireError`] for bytes that are no such value.
+    fn decode_tagged(r: &mut Reader<'a>, cx: Cx) -> Result<Self, WireError> {
+        Self::decode(r, cx)
+    }
+
+    /// Writes the value into a tagged field.
+    fn encode_tagged(&self, w: &mut Writer, cx: Cx) {
+        self.encode(w, cx);
+    }
+
     /// True for a null.
     fn is_null(&self) -> bool {
         false

@@ -124,6 +124,22 @@ macro_rules! message {
                     }
                 }
             }
+            /// Here Kafka's mark is 0 or 1; elsewhere it is -1 or 1.
+            fn decode_tagged(
+                r: &mut $crate::wire::Reader<'a>,
+                cx: $crate::wire::Cx,
+            ) -> Result<Self, $crate::wire::WireError> {
+                match r.uvarint()? {
+                    0 => Ok(None),
+                    _ => Ok(Some($crate::wire::Field::decode(r, cx)?)),
+                }
+            }
+            fn encode_tagged(&self, w: &mut $crate::wire::Writer, cx: $crate::wire::Cx) {
+                w.uvarint(u32::from(self.is_some()));
+                if let Some(value) = self {
+                    value.encode(w, cx);
+                }
+            }
             fn is_null(&self) -> bool {
                 self.is_none()
             }
@@ -158,7 +174,7 @@ macro_rules! message {
     (@decode_tag $v:ident, $bytes:ident, $cx:ident, $t:ident, $name:ident, $field:ident, $ty:ty, $has:expr, [$($null:expr)?], [$tag:literal]) => {
         if $t == $tag && $crate::wire::Versions::has(&($has), $cx.version) {
             let mut inner = $crate::wire::Reader::new($bytes);
-            $v.$field = $crate::wire::Field::decode(&mut inner, $cx)?;
+            $v.$field = $crate::wire::Field::decode_tagged(&mut inner, $cx)?;
             inner.finish()?;
             $crate::message!(@null $v.$field, $cx, $name, $field, [$($null)?]);
         }
@@ -177,7 +193,7 @@ macro_rules! message {
             let default: $ty = $crate::message!(@default $ty $(, $default)?);
             if $self.$field != default {
                 let mut inner = $crate::wire::Writer::new();
-                $crate::wire::Field::encode(&$self.$field, &mut inner, $cx);
+                $crate::wire::Field::encode_tagged(&$self.$field, &mut inner, $cx);
                 $tagged.push(($tag, inner.into_bytes()));
             }
         }

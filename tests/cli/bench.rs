@@ -1,7 +1,8 @@
 //! Benchmarks finish, count right, and print Kafka's lines.
 
 use crate::broker::brokers;
-use crate::screen::kq;
+use crate::screen::{check_alone, kq, scratch};
+use expect_test::expect;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -101,4 +102,78 @@ fn a_refused_record_is_a_failure() {
         assert!(err.starts_with("error: 10 of 10 records failed: MESSAGE_TOO_LARGE"), "{err}");
         run("topic delete bench-small -y -q");
     }
+}
+
+/// A comparison with itself alone, short and cold: that the row's numbers come, and that nothing is left behind.
+#[test]
+fn a_row_of_the_comparison_runs() {
+    let dir = scratch("compare");
+    std::fs::create_dir_all(&dir).unwrap();
+    let dir = dir.display().to_string();
+    let short = format!("--rounds 1 --seconds 0.5 --warm-seconds 0 --warm-bytes 0 --data-dir {dir}");
+    let (svg, markdown) = (format!("{dir}.svg"), format!("{dir}.md"));
+    let (code, out, err) = run(
+        "",
+        &format!(
+            "bench compare --only kqd --row tiny --row topic-list {short} -o json --svg {svg} --markdown {markdown}"
+        ),
+    );
+    assert_eq!(code, Some(0), "{err}");
+    let value: Value = serde_json::from_str(&out).expect("JSON");
+    let measured = |row: usize, name: &str| {
+        let measures = value["data"]["rows"][row]["measures"].as_array().expect("measures");
+        measures.iter().find(|measure| measure["measure"] == name).and_then(|measure| measure["kqd"].as_f64())
+    };
+    for (row, name) in
+        [(0, "requests_per_sec"), (0, "p99_ms"), (0, "cpu_us_per_request"), (0, "memory_peak_mib"), (1, "process_ms")]
+    {
+        assert!(measured(row, name).is_some_and(|value| value > 0.0), "{name}: {out}");
+    }
+    assert!(value["data"]["rows"][0]["limit"]["value"].as_f64().is_some_and(|value| value > 0.0), "{out}");
+    assert!(std::fs::read_to_string(svg).unwrap().starts_with("<svg "));
+    assert!(std::fs::read_to_string(markdown).unwrap().contains("| `kq topic list`, whole process"));
+    let (code, out, err) = run("", &format!("bench curves --curve producers --most 1000 {short} -o tsv"));
+    assert_eq!((code, out.lines().count()), (Some(0), 2), "{out}{err}");
+    assert!(out.contains("\t1000 producer ids\t"), "{out}");
+    assert_eq!(std::fs::read_dir(dir).unwrap().count(), 0, "files are left behind");
+}
+
+#[test]
+fn a_comparison_says_what_it_lacks() {
+    check_alone(
+        "compare-usage",
+        "bench compare --row nonsense
+         bench compare --rounds 0
+         bench compare --seconds 0
+         bench compare --kafka-jars nowhere --row tiny
+         bench curves --curve tall",
+        expect![[r#"
+            $ kq bench compare --row nonsense
+            ! error: invalid value 'nonsense' for '--row <NAME>'
+            !   [possible values: tiny, tiny-synced, 16k-1, 16k-16, 16k-16-synced, 1m-4, fetch-64k, fetch-1m, open-loop, producer-tool, producer-tool-1000, partitions-5000, memory, start, kill, topic-list, consumer-tool]
+            ! 
+            ! For more information, try '--help'.
+            exit 2
+            $ kq bench compare --rounds 0
+            ! error: invalid value '0' for '--rounds <N>': 0 is not in 1..=100
+            ! 
+            ! For more information, try '--help'.
+            exit 2
+            $ kq bench compare --seconds 0
+            ! error: invalid value '0' for '--seconds <S>': expected more than 0
+            ! 
+            ! For more information, try '--help'.
+            exit 2
+            $ kq bench compare --kafka-jars nowhere --row tiny
+            ! error: Apache Kafka 4.3.1's jars are not in nowhere
+            !   hint:  `tests/run golden` fetches them; --kafka-jars DIR (or KAFKA_JARS) names another place; --only kqd does without
+            exit 1
+            $ kq bench curves --curve tall
+            ! error: invalid value 'tall' for '--curve <NAME>'
+            !   [possible values: partitions, idle-partitions, connections, producers, log]
+            ! 
+            ! For more information, try '--help'.
+            exit 2
+        "#]],
+    );
 }

@@ -128,7 +128,7 @@ fn what_cannot_be_sent_or_read_is_told() {
           'x\n' | console-producer -t console-small -p 7
           'x\n' | console-producer --topic console-small --property a=b --reader-property c=d
           console-consumer -t console-nowhere -e
-          console-consumer -t console-small -g readers
+          console-consumer -t console-small -g readers -p 0
           console-consumer -t console-small -o soon",
         expect![[r#"
             $ kq '1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n13\n14\n15\n16\n17\n18\n19\n20\n21\n22\n23\n24\n25\n26\n27\n28\n29\n30\n' | console-producer -t console-small
@@ -153,9 +153,9 @@ fn what_cannot_be_sent_or_read_is_told() {
             ! error: topic console-nowhere: no such topic or partition (UNKNOWN_TOPIC_OR_PARTITION)
             !   hint:  `kq topic create console-nowhere` makes it; --wait-topic waits for it
             exit 1
-            $ kq console-consumer -t console-small -g readers
-            ! error: --group: consumer groups are not served by this version of kq
-            !   hint:  leave the group out: all partitions are read, from the end or --from-beginning
+            $ kq console-consumer -t console-small -g readers -p 0
+            ! error: --partition: in a group, the group says what is read, and from where
+            !   hint:  `kq group seek readers` moves the group; without --group, --partition works
             exit 2
             $ kq console-consumer -t console-small -o soon
             ! error: --offset: `soon` is no place: write start, end, 42, -10 (before the end), +10 (after the start), @TIME, or A:B

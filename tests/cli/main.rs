@@ -12,6 +12,7 @@ mod config;
 mod console;
 mod dump_log;
 mod generated;
+mod group;
 mod playground;
 mod screen;
 mod topic;

@@ -48,6 +48,11 @@ class Broker:
             "share.coordinator.state.topic.replication.factor": "1",
             "share.coordinator.state.topic.min.isr": "1",
             "group.initial.rebalance.delay.ms": "0",
+            # A dead member of the consumer protocol is missed as soon as one of the classic protocol.
+            "group.consumer.session.timeout.ms": "6000",
+            "group.consumer.min.session.timeout.ms": "6000",
+            "group.consumer.heartbeat.interval.ms": "300",
+            "group.consumer.min.heartbeat.interval.ms": "300",
         }
         if kind == "kqd":
             lines["http.listener"] = f"127.0.0.1:{free_port()}"

@@ -18,7 +18,7 @@ class Result:
 
 class Jvm:
     def __init__(self, directory):
-        classes = pathlib.Path(directory) / "classes"
+        self.classes = classes = pathlib.Path(directory) / "classes"
         sources = sorted(str(p) for p in (HERE / "java").glob("*.java"))
         subprocess.run(["javac", "-Xlint:all,-processing", "-Werror", "-cp", KAFKA_LIB + "/*", "-d", classes, *sources], check=True)
         command = [JAVA[0], "-Xmx1g", "-cp", f"{classes}{os.pathsep}{KAFKA_LIB}/*", JAVA[3], "Jvm"]

@@ -11,7 +11,7 @@ mod lines;
 use damage::{Dice, damage};
 use kq::api::TABLE;
 use kq::wire::{Message, Writer};
-use lines::{Job, Kind, PROTOCOLS, RECORDS, lines, recode, with_type};
+use lines::{Job, Kind, LISTS, lines, recode, with_type};
 
 /// Damaged frames per run.
 const ROUNDS: usize = 300_000;
@@ -77,9 +77,8 @@ fn damaged_frames() {
 fn frames_of_nothing_but_claims() {
     let requests = TABLE.iter().map(|row| (Kind::Request, row.key));
     let responses = TABLE.iter().map(|row| (Kind::Response, row.key));
-    let records = RECORDS.iter().map(|key| (Kind::Record, *key));
-    let protocols = PROTOCOLS.iter().map(|key| (Kind::Protocol, *key));
-    for (kind, key) in requests.chain(responses).chain(records).chain(protocols) {
+    let listed = LISTS.iter().flat_map(|(kind, keys)| keys.iter().map(|key| (*kind, *key)));
+    for (kind, key) in requests.chain(responses).chain(listed) {
         for version in -1..=20 {
             for byte in [0x00, 0x01, 0x02, 0x0f, 0x7f, 0x80, 0xff] {
                 for len in [0, 1, 2, 3, 7, 16, 64, 500, 4000] {

@@ -2,9 +2,10 @@
 //
 //   java -cp "$KAFKA_JARS/*" Golden.java OUTPUT_DIR kind:key:Name:first:last ...
 //
-// kind is request, response, record (of the metadata log), header (keys 0, a request's, and 1, a response's) or protocol
-// (what consumers tell each other: key 0 is a subscription, key 1 an assignment). Writes OUTPUT_DIR/messages.txt (`key
-// version kind instance hex`) and OUTPUT_DIR/schema.txt (every field: name, type, versions, nulls, tag, default).
+// kind is request, response, record (of the metadata log), header (keys 0, a request's, and 1, a response's), protocol
+// (what consumers tell each other: key 0 is a subscription, key 1 an assignment), offsets-key or offsets-value (of a record
+// in __consumer_offsets). Writes OUTPUT_DIR/messages.txt (`key version kind instance hex`) and OUTPUT_DIR/schema.txt (every
+// field: name, type, versions, nulls, tag, default).
 
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -56,13 +57,15 @@ public final class Golden {
         this.kind = kind;
         this.name = name;
         boolean record = kind.equals("record");
-        boolean plain = record || kind.equals("protocol");
+        boolean offsets = kind.startsWith("offsets-");
+        boolean plain = record || offsets || kind.equals("protocol");
         String file = (record ? "common/metadata/" : "common/message/") + name + ".json";
         try (InputStream in = Golden.class.getClassLoader().getResourceAsStream(file)) {
             if (in == null) throw new IllegalArgumentException("no " + file + " in Kafka's jars");
             this.spec = MAPPER.readTree(in);
         }
         String room = "org.apache.kafka.common." + (record ? "metadata." : "message.");
+        if (offsets) room = "org.apache.kafka.coordinator.group.generated.";
         String type = room + name + (plain ? "" : "Data");
         this.data = Class.forName(type);
         this.converter = Class.forName(type + "JsonConverter");

@@ -21,7 +21,7 @@ fn theirs(line: &Line, bytes: &[u8]) -> Option<Result<Vec<u8>, String>> {
             .and_then(|message| message.encode(&mut output, line.version)),
         Kind::Response => ResponseKind::decode(key, &mut input, line.version)
             .and_then(|message| message.encode(&mut output, line.version)),
-        Kind::Record | Kind::Header | Kind::Protocol => return None,
+        Kind::Record | Kind::Header | Kind::Protocol | Kind::OffsetsKey | Kind::OffsetsValue => return None,
     };
     Some(match recoded {
         // The crate's range of a key is request's and response's taken together; each has its own beside that.

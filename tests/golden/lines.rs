@@ -1,7 +1,6 @@
 //! The golden lines, and the way of a line's bytes through our codec. Shared with `tests/fuzz`.
 
 use kq::api::{self, Api, Visitor};
-use kq::meta::record;
 use kq::wire::consumer_protocol::{ConsumerProtocolAssignment, ConsumerProtocolSubscription};
 use kq::wire::header::{RequestHeader, decode_response, encode_response};
 use kq::wire::{Message, Reader, WireError, Writer};
@@ -18,6 +17,35 @@ pub enum Kind {
     Header,
     /// What members of a classic group tell each other: key 0 is a subscription, key 1 an assignment.
     Protocol,
+    /// The key of a record in `__consumer_offsets`; the key here is its type.
+    OffsetsKey,
+    /// The value of such a record.
+    OffsetsValue,
+}
+
+impl Kind {
+    const ALL: [Kind; 7] = [
+        Kind::Request,
+        Kind::Response,
+        Kind::Record,
+        Kind::Header,
+        Kind::Protocol,
+        Kind::OffsetsKey,
+        Kind::OffsetsValue,
+    ];
+
+    /// Its name in the files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Request => "request",
+            Kind::Response => "response",
+            Kind::Record => "record",
+            Kind::Header => "header",
+            Kind::Protocol => "protocol",
+            Kind::OffsetsKey => "offsets-key",
+            Kind::OffsetsValue => "offsets-value",
+        }
+    }
 }
 
 /// One message as Apache Kafka writes it.
@@ -42,14 +70,7 @@ pub fn lines() -> Vec<Line> {
 fn parse(text: &'static str) -> Option<Line> {
     let parts: Vec<&str> = text.split(' ').collect();
     let &[key, version, kind, instance, hex] = parts.as_slice() else { return None };
-    let kind = match kind {
-        "request" => Kind::Request,
-        "response" => Kind::Response,
-        "record" => Kind::Record,
-        "header" => Kind::Header,
-        "protocol" => Kind::Protocol,
-        _ => return None,
-    };
+    let kind = Kind::ALL.into_iter().find(|known| known.name() == kind)?;
     let bytes = unhex(if hex == "-" { "" } else { hex })?;
     Some(Line { key: key.parse().ok()?, version: version.parse().ok()?, kind, instance, bytes })
 }
@@ -86,6 +107,8 @@ pub fn with_type<'a, J: Job<'a>>(kind: Kind, key: i16, job: J) -> Option<J::Outp
         Kind::Response => api::visit(key, Response(job, PhantomData)),
         Kind::Record => with_record(key, job),
         Kind::Protocol => with_protocol(key, job),
+        Kind::OffsetsKey => with_offsets_key(key, job),
+        Kind::OffsetsValue => with_offsets_value(key, job),
         Kind::Header => None,
     }
 }
@@ -105,13 +128,17 @@ fn with_protocol<'a, J: Job<'a>>(key: i16, job: J) -> Option<J::Output> {
 }
 
 macro_rules! records {
-    ($($record:ident $(<$lt:lifetime>)?),* $(,)?) => {
-        /// The keys of the records that are declared.
-        pub const RECORDS: &[i16] = &[$(<record::$record as Message<'static>>::KEY),*];
+    ($(#[$doc:meta])* $list:ident, $with:ident, $room:path: $($record:ident $(<$lt:lifetime>)?),* $(,)?) => {
+        $(#[$doc])*
+        pub const $list: &[i16] = {
+            use $room as room;
+            &[$(<room::$record as Message<'static>>::KEY),*]
+        };
 
-        fn with_record<'a, J: Job<'a>>(key: i16, job: J) -> Option<J::Output> {
+        fn $with<'a, J: Job<'a>>(key: i16, job: J) -> Option<J::Output> {
+            use $room as room;
             match key {
-                $(<record::$record as Message<'static>>::KEY => Some(job.run::<record::$record $(<$lt>)?>()),)*
+                $(<room::$record as Message<'static>>::KEY => Some(job.run::<room::$record $(<$lt>)?>()),)*
                 _ => None,
             }
         }
@@ -119,6 +146,8 @@ macro_rules! records {
 }
 
 records! {
+    /// The keys of the records of the metadata log that are declared.
+    RECORDS, with_record, kq::meta::record:
     TopicRecord<'a>,
     PartitionRecord,
     ConfigRecord<'a>,
@@ -126,6 +155,37 @@ records! {
     RemoveTopicRecord,
     ProducerIdsRecord,
 }
+
+records! {
+    /// The types of the records in `__consumer_offsets` whose keys are declared for consumer groups (KIP-848).
+    OFFSETS_KEYS, with_offsets_key, kq::group::consumer::record:
+    ConsumerGroupMetadataKey<'a>,
+    ConsumerGroupPartitionMetadataKey<'a>,
+    ConsumerGroupMemberMetadataKey<'a>,
+    ConsumerGroupTargetAssignmentMetadataKey<'a>,
+    ConsumerGroupTargetAssignmentMemberKey<'a>,
+    ConsumerGroupCurrentMemberAssignmentKey<'a>,
+    ConsumerGroupRegularExpressionKey<'a>,
+}
+
+records! {
+    /// The same of their values: type 4 is only ever deleted.
+    OFFSETS_VALUES, with_offsets_value, kq::group::consumer::record:
+    ConsumerGroupMetadataValue,
+    ConsumerGroupMemberMetadataValue<'a>,
+    ConsumerGroupTargetAssignmentMetadataValue,
+    ConsumerGroupTargetAssignmentMemberValue,
+    ConsumerGroupCurrentMemberAssignmentValue,
+    ConsumerGroupRegularExpressionValue<'a>,
+}
+
+/// The kinds of messages that stand in no table, each with the keys that are declared.
+pub const LISTS: [(Kind, &[i16]); 4] = [
+    (Kind::Record, RECORDS),
+    (Kind::Protocol, PROTOCOLS),
+    (Kind::OffsetsKey, OFFSETS_KEYS),
+    (Kind::OffsetsValue, OFFSETS_VALUES),
+];
 
 /// Reads `bytes` as that message and writes what was read; `None` for a message that we do not have.
 pub fn recode(kind: Kind, key: i16, version: i16, bytes: &[u8]) -> Option<Result<Vec<u8>, WireError>> {

@@ -13,7 +13,7 @@ mod stale;
 use kq::api::TABLE;
 use kq::wire::consumer_protocol::VERSION;
 use kq::wire::{Message, Writer};
-use lines::{Job, Kind, PROTOCOLS, RECORDS, lines, recode, with_type};
+use lines::{Job, Kind, LISTS, PROTOCOLS, lines, recode, with_type};
 use std::collections::BTreeSet;
 
 #[test]
@@ -45,8 +45,10 @@ fn every_key_and_version_has_lines() {
     for (key, version) in [(0, 1), (0, 2), (1, 0), (1, 1)] {
         assert!(have.contains(&(Kind::Header, key, version)), "no line for header {key} v{version}; {}", stale::HINT);
     }
-    for key in RECORDS {
-        assert!(have.contains(&(Kind::Record, *key, 0)), "no line for record {key}; {}", stale::HINT);
+    for (kind, keys) in LISTS {
+        for key in keys {
+            assert!(have.contains(&(kind, *key, 0)), "no line for {kind:?} {key}; {}", stale::HINT);
+        }
     }
     for key in PROTOCOLS {
         for version in 0..=VERSION {

@@ -1,6 +1,6 @@
 //! Our declarations against Apache Kafka's schemas: every field's name, type, versions, nulls, tag and default.
 
-use crate::lines::{Job, Kind, PROTOCOLS, RECORDS, with_type};
+use crate::lines::{Job, Kind, LISTS, with_type};
 use kq::api::TABLE;
 use kq::wire::{FieldInfo, Message, StructInfo};
 
@@ -14,13 +14,7 @@ pub struct Describe(pub Kind);
 impl<'a> Job<'a> for Describe {
     type Output = String;
     fn run<M: Message<'a>>(self) -> String {
-        let kind = match self.0 {
-            Kind::Request => "request",
-            Kind::Response => "response",
-            Kind::Record => "record",
-            Kind::Header => "header",
-            Kind::Protocol => "protocol",
-        };
+        let kind = self.0.name();
         let (first, last) = M::VERSIONS;
         let flexible = match M::FLEXIBLE_FROM {
             i16::MAX => "none".to_owned(),
@@ -104,6 +98,7 @@ fn default(field: &FieldInfo) -> String {
         Some("i64::MAX") => "9223372036854775807",
         Some("i64::MIN") => "-9223372036854775808",
         Some("Some(Vec::new())") => "[]",
+        Some(text) if text.ends_with("::default())") => "{}",
         Some("Some(Bytes::Borrowed(&[]))") => "\"\"",
         Some(text) => {
             let text = text.strip_prefix("Some(").and_then(|t| t.strip_suffix(')')).unwrap_or(text);
@@ -131,10 +126,9 @@ fn every_declaration_is_kafkas() {
     let theirs = kafkas();
     let requests = TABLE.iter().map(|row| (Kind::Request, row.key));
     let responses = TABLE.iter().map(|row| (Kind::Response, row.key));
-    let records = RECORDS.iter().map(|key| (Kind::Record, *key));
-    let protocols = PROTOCOLS.iter().map(|key| (Kind::Protocol, *key));
+    let listed = LISTS.iter().flat_map(|(kind, keys)| keys.iter().map(|key| (*kind, *key)));
     let mut wrong = String::new();
-    for (kind, key) in requests.chain(responses).chain(records).chain(protocols) {
+    for (kind, key) in requests.chain(responses).chain(listed) {
         let ours = with_type(kind, key, Describe(kind)).expect("it is in the table");
         let head: String = ours.split(' ').take(2).map(|word| format!("{word} ")).collect();
         let Some(kafka) = theirs.iter().find(|message| message.starts_with(&head)) else {
@@ -179,11 +173,13 @@ fn nothing_is_kept_of_keys_that_are_gone() {
         let mut words = message.split(' ');
         let (kind, key) =
             (words.next().unwrap_or_default(), words.next().and_then(|key| key.parse().ok()).unwrap_or(-1));
+        let listed = LISTS.iter().find(|(list, _)| list.name() == kind);
         let known = match kind {
-            "record" => RECORDS.contains(&key),
             "header" => true,
-            "protocol" => PROTOCOLS.contains(&key),
-            _ => TABLE.iter().any(|row| row.key == key),
+            _ => match listed {
+                Some((_, keys)) => keys.contains(&key),
+                None => TABLE.iter().any(|row| row.key == key),
+            },
         };
         assert!(known, "schema.txt has {kind} {key}, which kq does not have: {}", crate::stale::HINT);
     }

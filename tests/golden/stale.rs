@@ -1,6 +1,6 @@
 //! `messages.txt` and `schema.txt` are made by Apache Kafka's own classes; with its jars at hand they are made again.
 
-use crate::lines::{Job, Kind, PROTOCOLS, RECORDS, with_type};
+use crate::lines::{Job, LISTS, with_type};
 use kq::api::TABLE;
 use kq::wire::Message;
 use std::path::{Path, PathBuf};
@@ -26,13 +26,11 @@ fn wanted() -> Vec<String> {
         wanted.push(format!("request:{}:{}Request:{first}:{last}", row.key, row.name));
         wanted.push(format!("response:{}:{}Response:{first}:{last}", row.key, row.name));
     }
-    for key in RECORDS {
-        let name = with_type(Kind::Record, *key, Name).expect("it is in the list");
-        wanted.push(format!("record:{key}:{name}:0:{}", i16::MAX));
-    }
-    for key in PROTOCOLS {
-        let name = with_type(Kind::Protocol, *key, Name).expect("it is in the list");
-        wanted.push(format!("protocol:{key}:{name}:0:{}", i16::MAX));
+    for (kind, keys) in LISTS {
+        for key in keys {
+            let name = with_type(kind, *key, Name).expect("it is in the list");
+            wanted.push(format!("{}:{key}:{name}:0:{}", kind.name(), i16::MAX));
+        }
     }
     wanted
 }

@@ -2,7 +2,7 @@
 
 use crate::chance::Chance;
 use kq::error::ErrorCode;
-use kq::event::{Answer, Appended, DirUse, Effect, LogName, Opened, Question, StorageFault};
+use kq::event::{Answer, Appended, DirUse, Effect, LogName, Opened, Question, Read, StorageFault};
 use kq::log::checkpoint::{
     LOG_STARTS, Offsets, RECOVERY_POINTS, read_offsets, take_clean_shutdown, write_clean_shutdown, write_offsets,
 };
@@ -143,7 +143,9 @@ impl Store {
                 self.attempt(log, generation, |open| open.save_producers(offset, &bytes));
             }
             Effect::SaveEpochs { log, generation, epochs } => {
-                self.attempt(log, generation, |open| open.save_epochs(&epochs));
+                if let Ok((_, open)) = self.ready(log, generation) {
+                    open.save_epochs(epochs);
+                }
             }
             Effect::Ask { token, question } => {
                 let answer = self.answer(question);
@@ -187,12 +189,18 @@ impl Store {
         };
         let unclean = !state.clean && old.is_none();
         let result = (|| {
+            let mut epochs = None;
             if let Some((_, mut old)) = old {
                 old.sync_all()?;
+                epochs = Some(old.epochs().clone());
                 // Its start as the checkpoint has it: nobody may be told of one that is not durable.
                 opening = Opening { clean: true, recovery_point: old.recovery_point(), ..opening };
             }
-            if exists(&state.disk, name)? && topic_id_of(&state.disk, &folder)? != Some(name.topic_id) {
+            let there = exists(&state.disk, name)?;
+            let id = if there { topic_id_of(&state.disk, &folder)? } else { None };
+            let strange =
+                if opening.clean { id.is_some_and(|id| id != name.topic_id) } else { id != Some(name.topic_id) };
+            if there && strange {
                 state.disk.rename(&folder, &format!("{folder}.{generation}-delete"))?;
                 state.disk.sync_dir("")?;
             }
@@ -200,7 +208,13 @@ impl Store {
                 let open = Log::create(state.disk.clone(), name, config, now)?;
                 return Ok((open, Opened { dir, unclean: false, ..Opened::default() }));
             }
-            let (mut open, found) = Log::open(state.disk.clone(), name, config, opening, now)?;
+            let (mut open, mut found) = Log::open(state.disk.clone(), name, config, opening, now)?;
+            if let Some(epochs) = epochs {
+                found.epochs = open.inherit_epochs(epochs);
+            }
+            if id.is_none() {
+                open.claim()?;
+            }
             let content = if replay { open.read_all()? } else { Vec::new() };
             let (start, end) = (found.start, found.end);
             let (producers, epochs) = (found.producers, found.epochs);
@@ -273,6 +287,8 @@ impl Store {
     /// Does what a flusher does, on a thread of its own in the daemon.
     pub fn run(&mut self, now: Millis, dir: usize, job: Job) {
         match job {
+            // The daemon moves a deleted log's folder away between two rounds of its flusher, never within one.
+            Job::Sync { log, .. } if !self.entries.contains_key(&log) => {}
             Job::Sync { log, generation, dirty } => {
                 let synced = dirty.sync(&self.dirs[dir].disk);
                 let result = match synced {
@@ -372,7 +388,7 @@ impl Store {
     fn answer(&mut self, question: Question) -> Answer {
         match question {
             Question::Locate(reads) => {
-                Answer::Located(reads.iter().map(|read| self.look(read.log, |open| open.locate(read))).collect())
+                Answer::Located(reads.iter().map(|read| self.look(read.log, |open| locate(open, read))).collect())
             }
             Question::FindTime { log, timestamp, upto } => {
                 Answer::Found(self.look(log, |open| open.find_time(timestamp, upto)))
@@ -440,4 +456,15 @@ fn retain(open: &mut Log<MemoryDisk>, now: Millis, upto: Offset) -> DiskResult<O
 
 fn fault(message: &str) -> StorageFault {
     StorageFault { code: ErrorCode::KafkaStorageError, message: message.to_owned() }
+}
+
+/// As the daemon does: the short way first, whose bytes must be those of the file.
+fn locate(open: &mut Log<MemoryDisk>, read: &Read) -> DiskResult<Option<FileRange>> {
+    let mut bytes = Vec::new();
+    let Some(range) = open.load(read, &mut bytes)? else { return open.locate(read) };
+    let mut stored = vec![0; range.len as usize];
+    let file = open.file_of(&range)?.expect("the segment is there");
+    assert_eq!(file.read_at(&mut stored, range.position)?, bytes.len());
+    assert!(stored == bytes, "loaded bytes are not the file's");
+    Ok(Some(range))
 }

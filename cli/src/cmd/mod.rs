@@ -12,6 +12,7 @@ mod console_consumer;
 mod console_producer;
 mod doctor;
 mod dump_log;
+mod group;
 mod playground;
 mod profile;
 mod topic;
@@ -37,12 +38,15 @@ Topics and records
   console-producer  write records: `kq console-producer -t orders`
   console-consumer  read records: `kq console-consumer -t orders --from-beginning`
 
+Groups
+  group             list, describe, lag, seek, delete, delete-offsets, copy
+
 The cluster
   broker            list, describe, logdirs, api-versions
-  config            get, set, unset, diff: settings of topics and brokers while they run
+  config            get, set, unset, diff: settings of topics, brokers and groups while they run
   doctor            check the path from here to the cluster
   dump-log          what stands in log segments, indexes and snapshots
-  bench             produce, consume, e2e: how fast, how soon
+  bench             produce, consume, e2e: how fast, how soon; compare: against Apache Kafka; curves
 
 This tool
   profile           named clusters, so that -b need not be typed
@@ -50,7 +54,8 @@ This tool
   version           print it
 
 Every command explains itself: `kq topic create --help`. Addresses come from -b, KQ_BOOTSTRAP_SERVER, or a profile.
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check failed, 124 timed out, 130 interrupted.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check failed, 10 over the limit,
+124 timed out, 130 interrupted.";
 
 /// A Kafka cluster's operator in one tool
 #[derive(Parser, Debug)]
@@ -82,6 +87,12 @@ enum Command {
     #[command(alias = "consume")]
     ConsoleConsumer(Box<console_consumer::ConsumerArgs>),
     DumpLog(Box<dump_log::DumpArgs>),
+    /// List and describe groups, watch their lag, move their offsets
+    #[command(alias = "groups", subcommand_required = true, arg_required_else_help = true)]
+    Group {
+        #[command(subcommand)]
+        verb: group::Verb,
+    },
     /// List and describe brokers
     #[command(alias = "brokers", subcommand_required = true, arg_required_else_help = true)]
     Broker {
@@ -130,6 +141,7 @@ impl Cli {
             Command::ConsoleConsumer(args) => perform("console-consumer", args.story.settings(Format::Table), |ui| {
                 console_consumer::run(ui, ctx, &args)
             }),
+            Command::Group { verb } => verb.run(ctx),
             Command::Broker { verb } => verb.run(ctx),
             Command::Config { verb } => verb.run(ctx),
             Command::Playground(args) => {

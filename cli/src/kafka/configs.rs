@@ -1,4 +1,4 @@
-//! Settings of topics and brokers, as the cluster has them.
+//! Settings of topics, brokers and groups, as the cluster has them.
 
 use super::{Kafka, To};
 use crate::failure::Failure;
@@ -23,6 +23,8 @@ pub enum Entity {
     Broker(NodeId),
     /// All brokers: the dynamic defaults.
     Cluster,
+    /// A group by its id (KIP-848).
+    Group(String),
 }
 
 impl Entity {
@@ -31,6 +33,7 @@ impl Entity {
             Entity::Topic(name) => (2, name.clone()),
             Entity::Broker(id) => (4, id.to_string()),
             Entity::Cluster => (4, String::new()),
+            Entity::Group(name) => (32, name.clone()),
         }
     }
 
@@ -56,6 +59,7 @@ impl std::fmt::Display for Entity {
             Entity::Topic(name) => write!(f, "topic {name}"),
             Entity::Broker(id) => write!(f, "broker {id}"),
             Entity::Cluster => f.write_str("cluster"),
+            Entity::Group(name) => write!(f, "group {name}"),
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::ui::Loudness;
 use kq::api::Api;
 use kq::client::{Answer, Connection, Handshake, frame_length};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
@@ -139,6 +140,34 @@ impl Link {
     pub fn call<A: Api>(&mut self, request: &A::Request<'_>, deadline: Instant) -> Result<Answer<A>, Failure> {
         self.send::<A>(request)?;
         self.receive::<A>(deadline)
+    }
+
+    /// As [`Link::call`], at most in version `version_max`.
+    ///
+    /// # Errors
+    /// As [`Link::call`].
+    pub fn call_up_to<A: Api>(
+        &mut self,
+        request: &A::Request<'_>,
+        version_max: i16,
+        deadline: Instant,
+    ) -> Result<Answer<A>, Failure> {
+        self.send_up_to::<A>(request, version_max)?;
+        self.receive::<A>(deadline)
+    }
+
+    /// Whether an answer has begun to come; waits for that, at most so long.
+    ///
+    /// # Errors
+    /// When the request could not be sent.
+    pub fn has_answer(&mut self, patience: Duration) -> Result<bool, Failure> {
+        self.flush()?;
+        if !self.reader.buffer().is_empty() {
+            return Ok(true);
+        }
+        let wait = Timespec { tv_sec: patience.as_secs() as i64, tv_nsec: i64::from(patience.subsec_nanos()) };
+        let mut fds = [PollFd::new(self.reader.get_ref(), PollFlags::IN)];
+        Ok(poll(&mut fds, Some(&wait)).is_ok_and(|ready| ready > 0))
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! Drives [`kq::client`] with blocking sockets: one connection a broker, made when first needed.
 
 pub mod configs;
+pub mod groups;
 mod link;
 pub mod offsets;
 mod settings;
@@ -81,12 +82,25 @@ impl Kafka {
     /// # Errors
     /// When nobody can be reached, or the answer does not come.
     pub fn call<A: Api>(&mut self, to: To, request: &A::Request<'_>) -> Result<Answer<A>, Failure> {
+        self.call_up_to::<A>(to, request, i16::MAX)
+    }
+
+    /// As [`Kafka::call`], at most in version `version_max`.
+    ///
+    /// # Errors
+    /// As [`Kafka::call`].
+    pub fn call_up_to<A: Api>(
+        &mut self,
+        to: To,
+        request: &A::Request<'_>,
+        version_max: i16,
+    ) -> Result<Answer<A>, Failure> {
         let deadline = self.deadline;
         let reused = self.is_connected(to);
-        match self.link(to)?.call::<A>(request, deadline) {
+        match self.link(to)?.call_up_to::<A>(request, version_max, deadline) {
             Err(failure) if failure.code == "DISCONNECTED" => {
                 self.drop_link(to);
-                if reused { self.link(to)?.call::<A>(request, deadline) } else { Err(failure) }
+                if reused { self.link(to)?.call_up_to::<A>(request, version_max, deadline) } else { Err(failure) }
             }
             answer => answer,
         }
@@ -119,8 +133,16 @@ impl Kafka {
     /// # Errors
     /// When it cannot be made.
     pub fn open(&self, id: NodeId) -> Result<Link, Failure> {
+        self.open_with(id, &self.settings)
+    }
+
+    /// As [`Kafka::open`], with other settings: a longer `request.timeout.ms` for requests that the broker holds back.
+    ///
+    /// # Errors
+    /// As [`Kafka::open`].
+    pub fn open_with(&self, id: NodeId, settings: &Settings) -> Result<Link, Failure> {
         let broker = self.cluster.brokers.get(&id).ok_or_else(|| unknown_broker(id))?;
-        Link::open(&broker.host, broker.port, &self.settings, self.loudness, self.deadline).map_err(|mut failure| {
+        Link::open(&broker.host, broker.port, settings, self.loudness, self.deadline).map_err(|mut failure| {
             failure.message = format!("broker {id}: {}", failure.message);
             failure.hint.get_or_insert_with(|| {
                 "this is the address that the broker advertises (advertised.listeners); `kq doctor` checks the path"

@@ -30,6 +30,7 @@ const fn known(name: &'static str, default: &'static str, about: &'static str) -
 /// Every setting that `-X` takes.
 pub const KNOWN: &[Known] = &[
     known("acks", "all", "console-producer, bench produce: who must have a record before it counts (all, 1, 0)"),
+    known("auto.commit.interval.ms", "5000", "console-consumer --group: how often to commit"),
     known("auto.offset.reset", "latest", "console-consumer: where to begin without a position"),
     known("batch.size", "16384", "producers: bytes of records to collect for one request"),
     known("bootstrap.servers", BOOTSTRAP_DEFAULT, "brokers to start from"),
@@ -37,20 +38,30 @@ pub const KNOWN: &[Known] = &[
     known("compression.type", "none", "producers: none, gzip, snappy, lz4, zstd"),
     known("default.api.timeout.ms", "30000", "how long a command may take (as --timeout)"),
     known("delivery.timeout.ms", "120000", "producers: give a record up after this long"),
+    known("enable.auto.commit", "true", "console-consumer --group: commit what was shown"),
     known("enable.idempotence", "true", "producers: no duplicates and no reordering on retries"),
     known("fetch.max.bytes", "52428800", "consumers: most bytes in one answer"),
     known("fetch.max.wait.ms", "500", "consumers: how long the broker may wait for data"),
     known("fetch.min.bytes", "1", "consumers: how much data the broker should wait for"),
+    known("group.id", "", "console-consumer: as --group"),
+    known("group.instance.id", "", "console-consumer --group: a static member's name"),
+    known(
+        "heartbeat.interval.ms",
+        "3000",
+        "console-consumer --group: how often to tell the coordinator that it is alive",
+    ),
     known("isolation.level", "read_uncommitted", "consumers: read_committed hides aborted transactions"),
     known("linger.ms", "5", "producers: how long to wait for more records"),
     known("max.in.flight.requests.per.connection", "5", "producers: requests sent ahead of their answers"),
     known("max.partition.fetch.bytes", "1048576", "consumers: most bytes of one partition in one answer"),
+    known("max.poll.interval.ms", "300000", "console-consumer --group: how long a rebalance waits for a member"),
     known("max.request.size", "1048576", "producers: largest record and request in bytes"),
     known("metadata.max.age.ms", "300000", "refresh what is known of the cluster after this long"),
     known("request.timeout.ms", "30000", "how long one request may take"),
     known("retries", "2147483647", "producers: attempts after the first, within delivery.timeout.ms"),
     known("retry.backoff.ms", "100", "pause before trying again"),
     known("security.protocol", "PLAINTEXT", "PLAINTEXT is what this version speaks"),
+    known("session.timeout.ms", "45000", "console-consumer --group: a member not heard of for so long is out"),
     known("socket.connection.setup.timeout.ms", "5000", "how long connecting may take"),
 ];
 

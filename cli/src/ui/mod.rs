@@ -11,6 +11,9 @@ mod text;
 pub use column::{Column, Section, section};
 pub use progress::Progress;
 
+#[cfg(test)]
+pub use text::table as text_table;
+
 use crate::failure::Failure;
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
@@ -82,13 +85,16 @@ pub struct Ui {
 /// The code of the failure that is none: whoever read stdout has enough (`kq … | head`).
 const NO_READER: &str = "NO_READER";
 
+/// What a command that writes to stdout itself passes up when its reader is gone: it ends quietly.
+pub fn no_reader() -> Failure {
+    Failure::new(NO_READER, "nobody reads standard output any more")
+}
+
 /// Whether stdout still has a reader: passed up so that a command cleans up after itself, then ends quietly.
 fn written(result: io::Result<()>) -> Result<(), Failure> {
     match result {
         Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-            Err(Failure::new(NO_READER, "nobody reads standard output any more"))
-        }
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(no_reader()),
         Err(error) => Err(Failure::new("STDOUT", "cannot write to standard output").because(error)),
     }
 }

@@ -1,17 +1,18 @@
 //! Lookups in storage. They run on the loop: indexes and batch headers, most of them in the page cache.
 
 use super::{Store, storage_fault};
-use kq::event::{Answer, DirUse, Input, Question, StorageFault};
+use kq::event::{Answer, DirUse, Input, Question, Read, StorageFault};
 use kq::log::{DiskResult, Log};
-use kq::types::LogId;
+use kq::types::{FileRange, LogId};
+
+/// Ranges whose bytes are held at most until they are sent off.
+const LOADED_MAX: usize = 16;
 
 impl Store {
     /// Answers a question.
     pub fn answer(&mut self, question: Question, inputs: &mut Vec<Input<'_>>) -> Answer {
         match question {
-            Question::Locate(reads) => Answer::Located(
-                reads.iter().map(|read| self.look(read.log, inputs, |open| open.locate(read))).collect(),
-            ),
+            Question::Locate(reads) => Answer::Located(reads.iter().map(|read| self.locate(read, inputs)).collect()),
             Question::FindTime { log, timestamp, upto } => {
                 Answer::Found(self.look(log, inputs, |open| open.find_time(timestamp, upto)))
             }
@@ -21,6 +22,29 @@ impl Store {
             }
             Question::Dirs => Answer::Dirs((0..self.dirs.len()).map(|dir| self.usage(dir)).collect()),
         }
+    }
+
+    fn locate(&mut self, read: &Read, inputs: &mut Vec<Input<'_>>) -> Result<Option<FileRange>, StorageFault> {
+        let mut bytes = Vec::new();
+        let may_load = self.loaded.len() < LOADED_MAX;
+        let found = self.look(read.log, inputs, |open| match may_load {
+            true => open.load(read, &mut bytes),
+            false => Ok(None),
+        })?;
+        let Some(range) = found else { return self.look(read.log, inputs, |open| open.locate(read)) };
+        self.loaded.push((range, bytes));
+        Ok(Some(range))
+    }
+
+    /// The bytes of a range that were read when it was located in this pass.
+    pub fn take_loaded(&mut self, range: &FileRange) -> Option<Vec<u8>> {
+        let at = self.loaded.iter().position(|(loaded, _)| loaded == range)?;
+        Some(self.loaded.swap_remove(at).1)
+    }
+
+    /// A pass is over: what nobody took is not wanted.
+    pub fn drop_loaded(&mut self) {
+        self.loaded.clear();
     }
 
     fn look<T>(

@@ -17,7 +17,11 @@ impl Store {
         upto: Offset,
         inputs: &mut Vec<Input<'_>>,
     ) {
-        let Ok((dir, open)) = self.ready(log, generation) else { return };
+        let Ok((dir, _)) = self.ready(log, generation) else { return };
+        if let Err(error) = self.dirs[dir].begin() {
+            return self.disk_failed(dir, &error, inputs);
+        }
+        let Ok((_, open)) = self.ready(log, generation) else { return };
         match open.retain(now, upto) {
             Ok(None) => {}
             Ok(Some(start)) => {

@@ -1,13 +1,13 @@
 //! The log directories: made when missing, locked against a second kqd, and marked with whose they are.
 
 use crate::disk::RealDisk;
-use crate::flusher::Flusher;
+use crate::flusher::{Flusher, Task};
 use crate::helpers::Helpers;
 use crate::mailbox::Mailbox;
 use crate::store::Done;
 use kq::config::BrokerSettings;
 use kq::log::checkpoint::{
-    CLEANED, LOG_STARTS, MetaProperties, Offsets, RECOVERY_POINTS, read_offsets, take_clean_shutdown,
+    CLEANED, LOG_STARTS, MetaProperties, Offsets, RECOVERY_POINTS, read_offsets, remove_clean_shutdown,
 };
 use kq::log::{Disk, DiskResult, is_deleted_dir, parse_dir_name};
 use kq::types::Uuid;
@@ -37,6 +37,10 @@ pub struct LogDir {
     pub found: BTreeSet<String>,
     /// Logs in it.
     pub logs: usize,
+    /// It is durably marked as in use: it may change.
+    pub begun: bool,
+    /// What is to mark it, when it is new.
+    unwritten: Option<MetaProperties>,
     /// Its flusher thread.
     pub flusher: Flusher,
     /// Its threads for opening and recovering logs.
@@ -66,9 +70,11 @@ pub fn open_all(
     for (index, path) in settings.log_dirs.iter().enumerate() {
         dirs.push(open_one(index, Path::new(path), settings, mailbox)?);
     }
-    let identity = identify(&dirs, settings, new_id)?;
+    let identity = identify(&mut dirs, settings, new_id)?;
     for dir in &mut dirs {
         dir.read_state().map_err(|fault| fault.what)?;
+        // The start goes on meanwhile: reading needs no mark.
+        dir.flusher.add([Task::Begin(dir.unwritten.take())]);
     }
     Ok((dirs, identity))
 }
@@ -91,6 +97,8 @@ fn open_one(index: usize, path: &Path, settings: &BrokerSettings, mailbox: &Mail
         cleaned: Offsets::new(),
         found: BTreeSet::new(),
         logs: 0,
+        begun: false,
+        unwritten: None,
         _lock: lock,
     })
 }
@@ -119,13 +127,13 @@ fn lock(dir: &Path) -> Result<OwnedFd, String> {
 
 /// All directories must belong to one node of one cluster; those without a mark get it.
 fn identify(
-    dirs: &[LogDir],
+    dirs: &mut [LogDir],
     settings: &BrokerSettings,
     mut new_id: impl FnMut() -> Result<Uuid, String>,
 ) -> Result<Identity, String> {
-    let mut known: Option<(String, &Path)> = None;
+    let mut known: Option<(String, PathBuf)> = None;
     let mut unmarked = Vec::new();
-    for dir in dirs {
+    for dir in dirs.iter_mut() {
         let mark =
             MetaProperties::read(&dir.disk).map_err(|fault| format!("{}: {}", dir.path.display(), fault.what))?;
         let Some(mark) = mark else {
@@ -150,7 +158,7 @@ fn identify(
                     mark.cluster_id
                 ));
             }
-            _ => known = Some((mark.cluster_id, &dir.path)),
+            _ => known = Some((mark.cluster_id, dir.path.clone())),
         }
     }
     let is_new = known.is_none();
@@ -166,12 +174,21 @@ fn identify(
     for dir in unmarked {
         let mark =
             MetaProperties { cluster_id: cluster_id.to_text(), node_id: settings.node_id, directory_id: new_id()? };
-        mark.write(&dir.disk).map_err(|fault| fault.what)?;
+        dir.unwritten = Some(mark);
     }
     Ok(Identity { cluster_id, is_new })
 }
 
 impl LogDir {
+    /// To be called before anything in the directory changes: waits, the first time, for what marks it as in use.
+    pub fn begin(&mut self) -> DiskResult<()> {
+        if !self.begun {
+            self.flusher.wait_begun()?;
+            self.begun = true;
+        }
+        Ok(())
+    }
+
     fn read_state(&mut self) -> DiskResult<()> {
         self.recovery_points = Arc::new(read_offsets(&self.disk, RECOVERY_POINTS)?);
         self.starts = Arc::new(read_offsets(&self.disk, LOG_STARTS)?);
@@ -186,8 +203,8 @@ impl LogDir {
             }
         }
         self.logs = self.found.len();
-        // Last: from here on a crash is seen as one.
-        self.clean = take_clean_shutdown(&self.disk)?;
+        // Last: from here on a crash is seen as one, durably once the flusher has begun.
+        self.clean = remove_clean_shutdown(&self.disk)?;
         Ok(())
     }
 }

@@ -16,13 +16,15 @@ use crate::metrics::LogFigures;
 use kq::error::ErrorCode;
 use kq::event::{Effect, Input, Level, LogName, Opened, StorageFault};
 use kq::log::checkpoint::{CLEANED, LOG_STARTS, Offsets, RECOVERY_POINTS, write_clean_shutdown, write_offsets};
-use kq::log::{AppendBatch, Compacted, DiskError, DiskErrorKind, DiskResult, Log, LogConfig};
+use kq::log::{AppendBatch, Compacted, Disk, DiskError, DiskErrorKind, DiskResult, Log, LogConfig};
 use kq::types::{ConnId, Epoch, FileRange, LogId, Millis, Offset};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// From so many logs on a stop syncs their file system first.
 const SYNC_TOGETHER_LOGS: usize = 64;
+/// Recovered logs whose files stay open until they are synced; with more the file system is synced as a whole.
+const HELD_FILES_LOGS_MAX: usize = 1024;
 
 /// What a helper thread has finished.
 pub enum Done {
@@ -30,15 +32,6 @@ pub enum Done {
     Opened(Box<OpenDone>),
     /// A flusher has finished a round.
     Round(Round),
-    /// A deleted log's folder is out of the way.
-    Deleted {
-        /// The log directory.
-        dir: usize,
-        /// The name that is free again.
-        name: String,
-        /// What went wrong.
-        failure: Option<DiskError>,
-    },
     /// A round of compaction is ready to be put in place, or failed.
     Compacted {
         /// The log.
@@ -91,9 +84,13 @@ pub struct Store {
     /// When a removed segment's files may go.
     sweep_at: Option<Millis>,
     synced_since_checkpoint: bool,
+    /// Recovered logs that wait for their first sync.
+    held: usize,
     /// Logs that are being compacted.
     compacting: BTreeSet<LogId>,
     cleaners: Helpers,
+    /// Short ranges that were located in this pass, with their bytes.
+    loaded: Vec<(FileRange, Vec<u8>)>,
     /// `log.cleaner.enable`.
     pub compaction_enabled: bool,
 }
@@ -105,6 +102,8 @@ struct Entry {
     log: Option<Log<RealDisk>>,
     /// Its start as the checkpoint has it: what it is opened again with, and what the checkpoint keeps meanwhile.
     start: Option<Offset>,
+    /// What recovery found, while it is not on disk yet: nobody may be shown it.
+    held: Option<Box<Opened>>,
 }
 
 /// [`Effect::Open`].
@@ -145,8 +144,10 @@ impl Store {
             notes: Vec::new(),
             sweep_at: None,
             synced_since_checkpoint: false,
+            held: 0,
             compacting: BTreeSet::new(),
             cleaners: Helpers::new("kqd-clean", 1),
+            loaded: Vec::new(),
             compaction_enabled: true,
         }
     }
@@ -170,7 +171,15 @@ impl Store {
             .iter()
             .map(|b| AppendBatch { base_offset: b.base_offset, epoch: b.epoch, bytes: &b.batch })
             .collect();
-        match open.append(now, &list) {
+        let appended = match self.dirs[dir].begin() {
+            Ok(()) => self.ready(log, generation).map(|(_, open)| open.append(now, &list)),
+            Err(error) => Ok(Err(error)),
+        };
+        let appended = match appended {
+            Ok(appended) => appended,
+            Err(fault) => return inputs.push(answer(Err(fault))),
+        };
+        match appended {
             Ok(done) => inputs.push(answer(Ok(done))),
             Err(error) => {
                 inputs.push(answer(Err(storage_fault(&error))));
@@ -220,7 +229,9 @@ impl Store {
                 self.attempt(log, generation, inputs, |open| open.save_producers(offset, &bytes));
             }
             Effect::SaveEpochs { log, generation, epochs } => {
-                self.attempt(log, generation, inputs, |open| open.save_epochs(&epochs));
+                if let Ok((_, open)) = self.ready(log, generation) {
+                    open.save_epochs(epochs);
+                }
             }
             _ => {}
         }
@@ -256,12 +267,6 @@ impl Store {
                 self.round(now, &round, inputs);
                 return Some(round);
             }
-            Done::Deleted { dir, name, failure } => {
-                if let Some(error) = failure {
-                    self.disk_failed(dir, &error, inputs);
-                }
-                self.released[dir].push(name);
-            }
             Done::Compacted { log, generation, result } => self.compacted(log, generation, result, inputs),
             Done::Warmed { .. } | Done::Content { .. } => {}
         }
@@ -273,16 +278,24 @@ impl Store {
         let fault = round.failure.as_ref().map(storage_fault);
         for (log, generation, end) in &round.synced {
             let (log, generation) = (*log, *generation);
-            let result = match &fault {
-                Some(fault) => Err(fault.clone()),
-                None => {
-                    if let Ok((_, open)) = self.ready(log, generation) {
-                        open.synced(*end);
-                    }
-                    Ok(*end)
+            if let (None, Ok((_, open))) = (&fault, self.ready(log, generation)) {
+                open.synced(*end);
+            }
+            let held = self.entry(log).filter(|entry| entry.generation == generation).and_then(|e| e.held.take());
+            let result = fault.clone().map_or(Ok(()), Err);
+            inputs.push(match held {
+                Some(opened) => {
+                    self.held -= 1;
+                    Input::Opened { log, result: result.map(|()| *opened) }
                 }
-            };
-            inputs.push(Input::Synced { log, generation, result });
+                None => Input::Synced { log, generation, result: result.map(|()| *end) },
+            });
+        }
+        for (name, gone) in &round.deleted {
+            self.released[round.dir].push(name.clone());
+            let (disk, gone) = (self.dirs[round.dir].disk.clone(), gone.clone());
+            // What cannot be removed now is removed at the next start.
+            self.dirs[round.dir].openers.run(move || drop(disk.remove_dir(&gone)));
         }
         let unmoved = fault.or_else(|| round.checkpoint_failure.as_ref().map(storage_fault));
         for (log, generation, start) in &round.moved {
@@ -370,9 +383,11 @@ impl Store {
         self.hand_over();
         for dir in 0..self.dirs.len() {
             self.dirs[dir].openers.drain();
-            self.dirs[dir].flusher.stop();
+            let stopped = self.dirs[dir].flusher.stop();
             if !self.dirs[dir].online {
                 failures.push(format!("{} is out of service", self.dirs[dir].path.display()));
+            } else if let Err(error) = stopped {
+                failures.push(error.what);
             } else if let Err(error) = self.close_dir(dir) {
                 failures.push(error.what);
             }
@@ -383,21 +398,30 @@ impl Store {
     fn close_dir(&mut self, dir: usize) -> DiskResult<()> {
         let disk = self.dirs[dir].disk.clone();
         let logs = self.entries.iter().flatten().filter(|entry| entry.dir == dir).count();
-        if logs >= SYNC_TOGETHER_LOGS {
-            // Everything at once; closing each log afterwards finds little to do.
-            disk.sync_file_system()?;
-        }
+        // Everything at once, where there is much.
+        let together = logs >= SYNC_TOGETHER_LOGS;
+        let mut epochs = Vec::new();
         let starts = self.starts_of(dir);
         let mut points = Offsets::new();
         let mut opening = false;
         for entry in self.entries.iter_mut().flatten().filter(|entry| entry.dir == dir) {
             match entry.log.take() {
-                Some(open) => {
-                    let end = open.close()?;
+                Some(mut open) => {
+                    let end = if together {
+                        epochs.extend(open.finish()?.epochs);
+                        open.end()
+                    } else {
+                        open.close()?
+                    };
                     points.insert((entry.name.topic.clone(), entry.name.partition), end);
                 }
                 None => opening = true,
             }
+        }
+        if together {
+            disk.sync_file_system()?;
+            epochs.iter().try_for_each(|staged| staged.put_in_place(&disk))?;
+            disk.sync_file_system()?;
         }
         write_offsets(&disk, RECOVERY_POINTS, &points)?;
         write_offsets(&disk, LOG_STARTS, &starts)?;

@@ -1,11 +1,12 @@
 //! Opening, making and deleting logs: on helper threads, as many at a time as `num.recovery.threads.per.data.dir` says.
 
-use super::{Done, Entry, OpenDone, OpenRequest, Store, storage_fault};
+use super::{Done, Entry, HELD_FILES_LOGS_MAX, OpenDone, OpenRequest, Store, storage_fault};
 use crate::disk::RealDisk;
+use crate::flusher::Task;
 use kq::error::ErrorCode;
 use kq::event::{Input, Level, Opened, StorageFault};
 use kq::log::checkpoint::Offsets;
-use kq::log::{Disk, DiskErrorKind, DiskResult, Log, METADATA_FILE, Opening, topic_id_of};
+use kq::log::{Disk, DiskResult, Log, Opening, exists, topic_id_of};
 use kq::types::{LogId, Millis, Offset, TopicId};
 use std::collections::btree_map;
 use std::sync::Arc;
@@ -53,8 +54,14 @@ impl Store {
             How::Again { start, .. } => Some(*start),
             How::AtStart { .. } => None,
         };
-        self.entries[index] =
-            Some(Entry { generation: request.generation, name: request.name.clone(), dir, log: None, start });
+        self.entries[index] = Some(Entry {
+            generation: request.generation,
+            name: request.name.clone(),
+            dir,
+            log: None,
+            start,
+            held: None,
+        });
         let (disk, mailbox) = (self.dirs[dir].disk.clone(), self.mailbox.clone());
         self.dirs[dir].openers.run(move || {
             let mut notes = Vec::new();
@@ -85,28 +92,42 @@ impl Store {
         if self.deleting.contains_key(&name) {
             // Deleted while it was being opened.
             match done.result {
-                Ok((log, _)) => self.remove(done.dir, name, log),
+                Ok((log, _)) => self.tasks[done.dir].push(Task::Delete(name, Box::new(log))),
                 Err(_) => self.name_is_free(now, &name, inputs),
             }
             return;
         }
         let key = self.entry(done.log).map(|entry| (entry.name.topic.clone(), entry.name.partition));
         let cleaned = key.and_then(|key| self.dirs[done.dir].cleaned.get(&key).copied());
-        let Some(entry) = self.entry(done.log).filter(|entry| entry.generation == done.generation) else { return };
-        let result = match done.result {
-            Ok((mut log, opened)) => {
-                log.set_cleaned_to(cleaned.unwrap_or(0).min(log.end()));
-                entry.log = Some(log);
-                entry.start.get_or_insert(opened.start);
-                Ok(opened)
-            }
+        let (id, generation, dir) = (done.log, done.generation, done.dir);
+        let Some(entry) = self.entry(id).filter(|entry| entry.generation == generation) else { return };
+        let (mut log, opened) = match done.result {
+            Ok(done) => done,
             Err(error) => {
-                let fault = storage_fault(&error);
-                self.disk_failed(done.dir, &error, inputs);
-                Err(fault)
+                let result = Err(storage_fault(&error));
+                self.disk_failed(dir, &error, inputs);
+                return inputs.push(Input::Opened { log: id, result });
             }
         };
-        inputs.push(Input::Opened { log: done.log, result });
+        log.set_cleaned_to(cleaned.unwrap_or(0).min(log.end()));
+        let recovered = log.recovery_point() < log.end();
+        let dirty = log.is_dirty().then(|| log.take_dirty());
+        entry.start.get_or_insert(opened.start);
+        entry.log = Some(log);
+        if recovered {
+            entry.held = Some(Box::new(opened));
+            self.held += 1;
+        } else {
+            inputs.push(Input::Opened { log: id, result: Ok(opened) });
+        }
+        // A new log goes to disk, too, though nobody waits for that yet.
+        if let Some(mut dirty) = dirty {
+            if self.held > HELD_FILES_LOGS_MAX {
+                (dirty.files, dirty.dirs) = (Vec::new(), Vec::new());
+                self.tasks[dir].push(Task::Everything);
+            }
+            self.tasks[dir].push(Task::Sync { log: id, generation, dirty });
+        }
     }
 
     /// Takes a log away; its files go on a helper thread.
@@ -116,24 +137,11 @@ impl Store {
         dir.logs = dir.logs.saturating_sub(1);
         let name = entry.name.dir_name();
         self.deleting.insert(name.clone(), Vec::new());
+        self.held -= usize::from(entry.held.is_some());
         // One that is still being opened goes when that is done.
         if let Some(open) = entry.log {
-            self.remove(entry.dir, name, open);
+            self.tasks[entry.dir].push(Task::Delete(name, Box::new(open)));
         }
-    }
-
-    fn remove(&mut self, index: usize, name: String, open: Log<RealDisk>) {
-        let dir = &self.dirs[index];
-        let (disk, mailbox, openers) = (dir.disk.clone(), self.mailbox.clone(), dir.openers.clone());
-        dir.openers.run(move || {
-            let gone = open.delete();
-            if let Ok(gone) = &gone {
-                let gone = gone.clone();
-                // What cannot be removed now is removed at the next start.
-                openers.run(move || drop(disk.remove_dir(&gone)));
-            }
-            mailbox.post(Done::Deleted { dir: index, name, failure: gone.err() });
-        });
     }
 
     /// A deleted log's folder is out of the way: whoever waits for its name may have it.
@@ -160,6 +168,7 @@ fn open_log(
 ) -> DiskResult<(Log<RealDisk>, Opened)> {
     let name = &request.name;
     let config = Arc::clone(&request.config);
+    let mut epochs = None;
     let (opening, unclean) = match how {
         How::AtStart { clean, recovery_points, starts } => {
             let key = (name.topic.clone(), name.partition);
@@ -169,15 +178,26 @@ fn open_log(
         How::Again { mut old, start } => {
             // What the old handle had written is synced through it, or it would be taken for synced.
             old.sync_all()?;
+            epochs = Some(old.epochs().clone());
             (Opening { clean: true, recovery_point: old.recovery_point(), log_start: start }, false)
         }
     };
-    if is_there(&disk, &name.dir_name())? {
+    if exists(&disk, name)? {
         let id = topic_id_of(&disk, &name.dir_name())?;
         match id {
             Some(id) if id != name.topic_id => move_away(&disk, &name.dir_name(), id, notes)?,
+            // A power cut took the id of one that was just made, before anything in it was promised: it may be a deleted
+            // topic's.
+            None if !opening.clean => move_away(&disk, &name.dir_name(), TopicId::ZERO, notes)?,
             _ => {
-                let (mut log, found) = Log::open(disk, name, config, opening, now)?;
+                let (mut log, mut found) = Log::open_unsynced(disk, name, config, opening, now)?;
+                if let Some(epochs) = epochs {
+                    // The flusher may be at the file just now: what the old handle knew counts, and is saved again.
+                    found.epochs = log.inherit_epochs(epochs);
+                }
+                if id.is_none() {
+                    log.claim()?;
+                }
                 notes.extend(found.notes);
                 let content = if request.replay { log.read_all()? } else { Vec::new() };
                 let (start, end) = (found.start, found.end);
@@ -189,15 +209,6 @@ fn open_log(
     }
     let log = Log::create(disk, name, config, now)?;
     Ok((log, Opened { dir, ..Opened::default() }))
-}
-
-/// Whether a folder has a log in it: asked by name, a directory of ten thousand logs is not to be listed for each.
-fn is_there(disk: &RealDisk, dir: &str) -> DiskResult<bool> {
-    match disk.open(&format!("{dir}/{METADATA_FILE}")) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind == DiskErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
 }
 
 /// A folder of an earlier topic of the same name, whose deletion a crash cut short.

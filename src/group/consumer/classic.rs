@@ -6,9 +6,8 @@
 //! joins with nothing.
 
 use super::convert::{assignment_bytes, by_id, classic_group, downgrades_by_replacing, tombstones_after};
-use super::draft::{Draft, check_instance, check_size, find, find_static};
+use super::draft::{Draft, check_instance, check_size, find, find_static, is_target_young};
 use super::member::{ClassicMetadata, Member, MemberState, holds, without_epochs};
-use super::protocol;
 use super::soft::Timer;
 use super::state::State;
 use super::{Answer, ConsumerGroup, Decision};
@@ -16,6 +15,7 @@ use crate::config::MigrationPolicy;
 use crate::error::ErrorCode;
 use crate::group::{Cx, Refusal};
 use crate::types::Epoch;
+use crate::wire::consumer_protocol::ConsumerProtocolSubscription;
 use std::collections::BTreeSet;
 
 /// JoinGroup.
@@ -139,7 +139,7 @@ impl ConsumerGroup {
             return Ok(self.decided(cx, Vec::new(), &[], Answer::plain(reply)));
         }
         let said = request.protocols.first().map_or(&[][..], |(_, said)| said);
-        let said = protocol::subscription(said).map_err(|error| {
+        let (_, said) = ConsumerProtocolSubscription::from_bytes(said).map_err(|error| {
             let text = format!("Malformed embedded consumer protocol in subscription deserialization: {error}.");
             Refusal::new(ErrorCode::UnknownServerError, text)
         })?;
@@ -154,7 +154,8 @@ impl ConsumerGroup {
             }
             _ => {}
         }
-        let owned = by_id(&said.owned_partitions, cx.topics);
+        let owned = said.owned_partitions.iter().map(|of| (&*of.topic, of.partitions.as_slice()));
+        let owned = by_id(owned, cx.topics);
         let member = &mut draft.member;
         member.instance_id = request.instance_id.clone().or(member.instance_id.take());
         if let Some(rack) = said.rack_id.filter(|rack| !rack.is_empty()) {
@@ -254,9 +255,12 @@ impl ConsumerGroup {
             MemberState::UnreleasedPartitions => !self.waits(member),
             _ => false,
         };
-        if member.epoch < self.state.target_epoch || has_news {
+        let has_target = member.epoch < self.state.target_epoch;
+        let (id, rebalance_timeout_ms) = (member.id.clone(), member.rebalance_timeout_ms);
+        // Kafka leaves the last two to members of the consumer protocol; there may be none.
+        if has_target || has_news || self.needs_target(cx) || self.is_picture_old(cx) {
             error = ErrorCode::RebalanceInProgress;
-            timers.push((member.id.clone(), Timer::Join(i64::from(member.rebalance_timeout_ms.max(0)))));
+            timers.push((id, Timer::Join(i64::from(rebalance_timeout_ms.max(0)))));
         }
         Ok(self.decided(cx, Vec::new(), &timers, Answer::plain(error)))
     }
@@ -296,6 +300,25 @@ impl ConsumerGroup {
                 !holds(&member.assigned, *topic, *partition) && self.state.owners.contains_key(&(*topic, *partition))
             })
         })
+    }
+
+    /// Whether a target is due that whoever joins next computes.
+    fn needs_target(&self, cx: &Cx<'_>) -> bool {
+        self.state.epoch > self.state.target_epoch && !is_target_young(&self.state, cx)
+    }
+
+    /// Whether the topics are others than in the group's epoch, which whoever joins next raises.
+    fn is_picture_old(&mut self, cx: &Cx<'_>) -> bool {
+        let version = Some(cx.topics.version());
+        if self.seen.metadata == version {
+            return false;
+        }
+        let state = &self.state;
+        let is_old = State::hash(&state.names, &state.regexes, &state.resolved, cx.topics) != state.metadata_hash;
+        if !is_old {
+            self.seen.metadata = version;
+        }
+        is_old
     }
 
     fn classic_member(&self, id: &str, instance_id: Option<&str>, generation: Epoch) -> Result<&Member, Refusal> {

@@ -1,13 +1,15 @@
 //! From a living classic group to a consumer group and back (KIP-848's online upgrade and downgrade).
 
 use super::member::{ClassicMetadata, Member, Partitions, with_epoch};
-use super::protocol::{self, ConsumerProtocolAssignment, TopicPartition};
 use super::record::{Current, Record};
 use super::state::{State, add};
 use super::topics;
 use crate::error::ErrorCode;
 use crate::group::{Cx, Refusal, Topics};
-use crate::types::Epoch;
+use crate::types::{Epoch, Partition};
+use crate::wire::consumer_protocol::{
+    AssignedPartitions, ConsumerProtocolAssignment, ConsumerProtocolSubscription, VERSION,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A classic group in plain words; its state is Stable.
@@ -72,7 +74,7 @@ pub fn upgrade(cx: &Cx<'_>, group_id: &str, group: &ClassicGroup) -> Result<Vec<
     let mut members = Vec::with_capacity(group.members.len());
     let mut names = BTreeMap::new();
     for of in &group.members {
-        let assignment = protocol::assignment(&of.assignment).map_err(|_| malformed())?;
+        let assignment = ConsumerProtocolAssignment::from_bytes(&of.assignment).map_err(|_| malformed())?.1;
         if assignment.user_data.as_ref().is_some_and(|data| !data.is_empty()) {
             return Err(cannot(
                 "an unsupported custom assignor is in use. Please refer to the documentation or switch to a default \
@@ -81,8 +83,8 @@ pub fn upgrade(cx: &Cx<'_>, group_id: &str, group: &ClassicGroup) -> Result<Vec<
         }
         let chosen = of.protocols.iter().find(|(name, _)| *name == group.protocol_name).or(of.protocols.first());
         let (_, said) = chosen.ok_or_else(malformed)?;
-        let said = protocol::subscription(said).map_err(|_| malformed())?;
-        let target = by_id(&assignment.assigned_partitions, cx.topics);
+        let said = ConsumerProtocolSubscription::from_bytes(said).map_err(|_| malformed())?.1;
+        let target = by_id(assigned(&assignment), cx.topics);
         let member = Member {
             instance_id: of.instance_id.clone(),
             rack_id: said.rack_id.filter(|rack| !rack.is_empty()).map(|rack| rack.into_owned()),
@@ -153,10 +155,11 @@ pub(super) fn classic_group<'m>(
     let protocol_name = choose(&members);
     for member in &mut members {
         // Its version is that of the assignor that was chosen.
-        if let Some((_, said)) = member.protocols.iter().find(|(name, _)| *name == protocol_name) {
-            if let Ok(assignment) = protocol::assignment(&member.assignment) {
-                member.assignment = protocol::write_assignment(&assignment, said);
-            }
+        let said = member.protocols.iter().find(|(name, _)| *name == protocol_name);
+        if let (Some((_, said)), Ok((_, assignment))) =
+            (said, ConsumerProtocolAssignment::from_bytes(&member.assignment))
+        {
+            member.assignment = assignment.to_bytes(version_of(said));
         }
     }
     ClassicGroup { generation, protocol_type: "consumer".to_owned(), protocol_name, members, needs_rebalance }
@@ -184,21 +187,33 @@ pub(super) fn assignment_bytes(
 ) -> Vec<u8> {
     let named = partitions.iter().filter_map(|(id, of)| {
         let partitions = of.iter().copied().collect();
-        Some(TopicPartition { topic: topics.name_of(*id)?.into(), partitions })
+        Some(AssignedPartitions { topic: topics.name_of(*id)?.into(), partitions })
     });
     let assignment = ConsumerProtocolAssignment { assigned_partitions: named.collect(), user_data: None };
-    protocol::write_assignment(&assignment, protocols.first().map_or(&[], |(_, said)| said))
+    assignment.to_bytes(protocols.first().map_or(0, |(_, said)| version_of(said)))
 }
 
 /// Partitions by topic id; topics that are not there are left out.
-pub(super) fn by_id(named: &[TopicPartition<'_>], topics: &dyn Topics) -> Partitions {
-    let mut partitions = Partitions::new();
-    for of in named {
-        if let Some(id) = topics.id_of(&of.topic) {
-            partitions.entry(id).or_default().extend(&of.partitions);
+pub(super) fn by_id<'n>(named: impl Iterator<Item = (&'n str, &'n [Partition])>, topics: &dyn Topics) -> Partitions {
+    let mut all = Partitions::new();
+    for (name, partitions) in named {
+        if let Some(id) = topics.id_of(name) {
+            all.entry(id).or_default().extend(partitions);
         }
     }
-    partitions
+    all
+}
+
+/// What an assignment gives.
+pub(super) fn assigned<'n>(
+    assignment: &'n ConsumerProtocolAssignment<'_>,
+) -> impl Iterator<Item = (&'n str, &'n [Partition])> {
+    assignment.assigned_partitions.iter().map(|of| (&*of.topic, of.partitions.as_slice()))
+}
+
+/// The version in which a member reads its assignment: that of its subscription, or the last one that is known.
+fn version_of(said: &[u8]) -> i16 {
+    ConsumerProtocolSubscription::from_bytes(said).map_or(0, |(version, _)| version.min(VERSION))
 }
 
 /// Whether only members of the classic protocol would be there without the static member that `id` replaces.

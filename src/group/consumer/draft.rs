@@ -63,7 +63,8 @@ impl<'a> Draft<'a> {
             resolved: Cow::Borrowed(&state.resolved),
             epoch: state.epoch,
             subscription_changed: false,
-            raise: false,
+            // Nobody goes on with epoch 0, which means joining, whatever it is subscribed to.
+            raise: state.epoch == 0,
         }
     }
 
@@ -282,6 +283,12 @@ impl<'a> Draft<'a> {
     pub fn assignment_changed(&self) -> bool {
         self.member.assigned != self.base.assigned
     }
+}
+
+/// Whether the next target has to wait (KIP-1263). That of an upgraded group has no time.
+pub(super) fn is_target_young(state: &State, cx: &Cx<'_>) -> bool {
+    let interval = i64::from(cx.settings.consumer.assignment_interval_ms);
+    state.target_time != 0 && interval != 0 && cx.now < state.target_time + interval
 }
 
 /// The records that take a member out of the group.

@@ -33,7 +33,6 @@ mod draft;
 mod heartbeat;
 mod member;
 mod offsets;
-pub mod protocol;
 mod reconcile;
 pub mod record;
 mod regex;

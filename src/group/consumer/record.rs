@@ -55,7 +55,9 @@ message! {
         subscribed_topic_regex: Option<Str<'a>> [0.., null 0.., default Some(Str::Borrowed(""))],
         rebalance_timeout_ms: i32 [0.., default -1],
         server_assignor: Option<Str<'a>> [0.., null 0.., default Some(Str::Borrowed(""))],
-        classic_member_metadata: Option<ClassicMemberMetadata<'a>> [0.., null 0.., tag 0],
+        classic_member_metadata: Option<ClassicMemberMetadata<'a>> [
+            0.., null 0.., tag 0, default Some(ClassicMemberMetadata::default())
+        ],
     }
     /// Of a member that speaks the classic protocol.
     struct ClassicMemberMetadata<'a> {
@@ -131,7 +133,7 @@ message! {
     struct TopicPartitions {
         topic_id: Uuid [0..],
         partitions: Vec<i32> [0..],
-        assignment_epochs: Option<Vec<i32>> [0.., null 0.., tag 0],
+        assignment_epochs: Option<Vec<i32>> [0.., null 0.., tag 0, default Some(Vec::new())],
     }
 }
 
@@ -407,13 +409,16 @@ fn member_of(id: &str, v: ConsumerGroupMemberMetadataValue<'_>) -> Member {
         topic_regex: owned(v.subscribed_topic_regex).unwrap_or_default(),
         rebalance_timeout_ms: v.rebalance_timeout_ms,
         assignor: owned(v.server_assignor),
-        classic: v.classic_member_metadata.map(|classic| ClassicMetadata {
-            session_timeout_ms: classic.session_timeout_ms,
-            protocols: classic
-                .supported_protocols
-                .into_iter()
-                .map(|protocol| (protocol.name.into_owned(), protocol.metadata.into_owned()))
-                .collect(),
+        // Where Kafka leaves the field out it means an empty one; a member that speaks the classic protocol never has that.
+        classic: v.classic_member_metadata.filter(|classic| !classic.supported_protocols.is_empty()).map(|classic| {
+            ClassicMetadata {
+                session_timeout_ms: classic.session_timeout_ms,
+                protocols: classic
+                    .supported_protocols
+                    .into_iter()
+                    .map(|protocol| (protocol.name.into_owned(), protocol.metadata.into_owned()))
+                    .collect(),
+            }
         }),
         ..Member::new(id)
     }

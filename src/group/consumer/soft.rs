@@ -101,11 +101,9 @@ impl Deadlines {
         if [due.session, due.join, due.sync].into_iter().flatten().any(|at| at <= now) {
             return (Overdue::Yes, None);
         }
-        if let Some((at, epoch)) = due.rebalance {
-            if at <= now {
-                due.rebalance = None;
-                return (Overdue::InEpoch(epoch), due.set_alarm(id));
-            }
+        if let Some((_, epoch)) = due.rebalance.filter(|(at, _)| *at <= now) {
+            due.rebalance = None;
+            return (Overdue::InEpoch(epoch), due.set_alarm(id));
         }
         (Overdue::No, due.set_alarm(id))
     }

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) type Counts = BTreeMap<String, usize>;
 
 /// What the records of a group say.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct State {
     pub epoch: Epoch,
     pub metadata_hash: i64,
@@ -35,6 +35,29 @@ pub(super) struct State {
     pub classic_members: usize,
     /// Who holds a partition, whether it may still read it or has to give it back.
     pub owners: BTreeMap<(TopicId, Partition), String>,
+}
+
+impl Default for State {
+    /// Without any record: Kafka counts the epochs of a group from 1, which is that of nobody with nothing.
+    fn default() -> State {
+        State {
+            epoch: 1,
+            metadata_hash: 0,
+            target_epoch: 1,
+            target_time: 0,
+            members: BTreeMap::new(),
+            targets: BTreeMap::new(),
+            resolved: BTreeMap::new(),
+            has_partition_metadata: false,
+            static_members: BTreeMap::new(),
+            names: Counts::new(),
+            regexes: Counts::new(),
+            assignors: Counts::new(),
+            protocols: Counts::new(),
+            classic_members: 0,
+            owners: BTreeMap::new(),
+        }
+    }
 }
 
 pub(super) fn add(counts: &mut Counts, key: &str) {
@@ -123,10 +146,9 @@ impl State {
     /// Removes a member from the group and its indexes; its target stays.
     fn take(&mut self, id: &str) -> Option<Member> {
         let member = self.members.remove(id)?;
-        if let Some(instance) = &member.instance_id {
-            if self.static_members.get(instance) == Some(&member.id) {
-                self.static_members.remove(instance);
-            }
+        let instance = member.instance_id.as_ref();
+        if let Some(instance) = instance.filter(|instance| self.static_members.get(*instance) == Some(&member.id)) {
+            self.static_members.remove(instance);
         }
         member.topic_names.iter().for_each(|name| sub(&mut self.names, name));
         member.regex().into_iter().for_each(|regex| sub(&mut self.regexes, regex));

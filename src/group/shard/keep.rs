@@ -6,7 +6,7 @@ use crate::group::command::{Commit, FetchOffsets, Reply};
 use crate::group::consumer::Committer;
 use crate::group::record::{OffsetCommitKey, OffsetCommitValue};
 use crate::group::{Cx, GroupId, Outcome, Record, Refusal, offsets};
-use crate::types::Partition;
+use crate::types::{Partition, TopicId};
 use std::sync::Arc;
 
 impl Shard {
@@ -54,13 +54,16 @@ impl Shard {
                 codes.push(ErrorCode::None);
                 let (group, topic_name) = (id.to_string().into(), topic.name.clone().into());
                 let key = OffsetCommitKey { group, topic: topic_name, partition };
+                // The form that has a time to live has no place for an epoch and a topic's id.
+                let (leader_epoch, topic_id) =
+                    if expire_timestamp == -1 { (leader_epoch, topic.id) } else { (-1, TopicId::ZERO) };
                 let value = OffsetCommitValue {
                     offset,
                     leader_epoch,
                     metadata: metadata.into(),
                     commit_timestamp: cx.now,
                     expire_timestamp,
-                    topic_id: topic.id,
+                    topic_id,
                 };
                 out.records.push(Record::Offset(key, Some(value)));
             }

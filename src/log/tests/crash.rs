@@ -46,7 +46,7 @@ impl Workload {
                 let (end, bytes) = (self.model.log.end(), self.producers.encode());
                 self.model.log.save_producers(end, &bytes)?;
             }
-            16 => self.model.log.save_epochs(&[(7, 0)])?,
+            16 => self.model.log.save_epochs(vec![(7, 0)]),
             17 => {
                 let point = self.model.log.recovery_point();
                 let offsets = Offsets::from([(("topic".into(), 0), point)]);
@@ -89,6 +89,9 @@ impl Workload {
             self.producers.apply(&header, next, self.model.now);
             next += records as i64;
         }
+        if self.model.log.epochs().entries.is_empty() {
+            self.model.log.save_epochs(vec![(7, self.model.log.end())]);
+        }
         self.model.append(&run).map(drop)
     }
 
@@ -106,6 +109,8 @@ impl Workload {
         let found = self.model.reopen(disk, Opening { clean: false, recovery_point, log_start });
         assert!(found.end >= self.acked, "acknowledged up to {}, there up to {}", self.acked, found.end);
         assert!(found.start >= self.saved_start, "the start went back from {} to {}", self.saved_start, found.start);
+        let epochs: Vec<_> = found.epochs.iter().map(|(epoch, _)| *epoch).collect();
+        assert_eq!(epochs, if found.end > found.start { vec![7] } else { epochs.clone() });
         self.model.forget_above(found.end);
         self.model.check(&mut self.chance);
         self.acked = found.end;

@@ -200,7 +200,8 @@ fn a_damaged_snapshot_is_passed_over() {
 fn leader_epochs_come_from_the_batches_when_the_file_is_gone() {
     let mut model = four_segments();
     assert_eq!(model.reopen(model.disk.kill(), scan()).epochs, [(7, 0)]);
-    model.log.save_epochs(&[(2, 0), (7, 3), (9, 1000)]).unwrap();
+    model.log.save_epochs(vec![(2, 0), (7, 3), (9, 1000)]);
+    model.sync().unwrap();
     assert_eq!(model.reopen(model.disk.kill(), scan()).epochs, [(2, 0), (7, 3)], "an epoch above the end is cut");
 }
 

@@ -7,7 +7,7 @@ mod lookup;
 mod retention;
 
 use super::memory::MemoryDisk;
-use super::{AppendBatch, DiskResult, Log, LogConfig, Opening, Recovered};
+use super::{AppendBatch, DiskResult, Log, LogConfig, Opening, Recovered, exists};
 use crate::event::{LogName, Read};
 use crate::log::DiskFile;
 use crate::record::{BatchHeader, Builder, Codec};
@@ -94,6 +94,11 @@ impl Model {
 
     pub(super) fn reopen(&mut self, disk: MemoryDisk, how: Opening) -> Recovered {
         self.disk = disk.clone();
+        if !exists(&disk, &name()).unwrap() {
+            // A crash has taken it: nothing in it was ever synced.
+            self.log = Log::create(disk, &name(), self.config.clone(), self.now).unwrap();
+            return Recovered { scanned: !how.clean, ..Recovered::default() };
+        }
         let (log, found) = Log::open(disk, &name(), self.config.clone(), how, self.now).unwrap();
         assert_eq!((log.start(), log.end()), (found.start, found.end));
         self.log = log;

@@ -1,6 +1,9 @@
-//! `kq bench`: how fast a cluster takes and gives records, and how soon.
+//! `kq bench`: how fast a cluster takes and gives records, and how soon; how kqd compares with Apache Kafka, and how it
+//! grows.
 
+mod compare;
 mod consume;
+mod curves;
 mod e2e;
 mod engine;
 mod figures;
@@ -29,6 +32,8 @@ pub enum Verb {
     Produce(Box<produce::Args>),
     Consume(Box<consume::Args>),
     E2e(Box<e2e::Args>),
+    Compare(Box<compare::Args>),
+    Curves(Box<curves::Args>),
 }
 
 impl Verb {
@@ -38,6 +43,8 @@ impl Verb {
             Verb::Produce(args) => perform("bench.produce", args.common.settings(), |ui| produce::run(ui, ctx, &args)),
             Verb::Consume(args) => perform("bench.consume", args.common.settings(), |ui| consume::run(ui, ctx, &args)),
             Verb::E2e(args) => perform("bench.e2e", args.common.settings(), |ui| e2e::run(ui, ctx, &args)),
+            Verb::Compare(args) => perform("bench.compare", args.output.settings(), |ui| compare::run(ui, &args)),
+            Verb::Curves(args) => perform("bench.curves", args.output.settings(), |ui| curves::run(ui, &args)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `kq config`: settings of topics and brokers, while they run.
+//! `kq config`: settings of topics, brokers and groups, while they run.
 
 mod change;
 mod diff;
@@ -39,15 +39,17 @@ pub enum Kind {
     Broker,
     /// All brokers
     Cluster,
+    /// A group of consumers
+    Group,
 }
 
 /// Which thing.
 #[derive(clap::Args, Clone, Debug)]
 pub struct EntityArgs {
-    /// What has the settings: topic, broker or cluster; may stand first among the words instead
+    /// What has the settings: topic, broker, cluster or group; may stand first among the words instead
     #[arg(long, value_name = "KIND", value_enum, hide_possible_values = true)]
     entity: Option<Kind>,
-    /// [topic|broker|cluster] NAME, then what the verb takes; cluster has no name
+    /// [topic|broker|cluster|group] NAME, then what the verb takes; cluster has no name
     #[arg(value_name = "WORDS", required = true)]
     words: Vec<String>,
 }
@@ -60,7 +62,7 @@ impl EntityArgs {
         }
         let (first, rest) = self.words.split_first().ok_or_else(|| Failure::usage("which topic or broker?"))?;
         let kind = Kind::from_str(first, true).map_err(|_| {
-            Failure::usage(format!("`{first}` has no settings: expected topic, broker or cluster"))
+            Failure::usage(format!("`{first}` has no settings: expected topic, broker, cluster or group"))
                 .hint(format!("for a topic of that name: kq config get topic {first}"))
         })?;
         Ok((kind, rest))
@@ -72,7 +74,12 @@ impl EntityArgs {
         if kind == Kind::Cluster {
             return Ok((Entity::Cluster, words));
         }
-        let missing = || Failure::usage(format!("which {}?", if kind == Kind::Topic { "topic" } else { "broker" }));
+        let missing = || {
+            Failure::usage(format!(
+                "which {}?",
+                kind.to_possible_value().map_or_else(String::new, |v| v.get_name().into())
+            ))
+        };
         let (name, rest) = words.split_first().ok_or_else(missing)?;
         Ok((named(kind, name)?, rest))
     }
@@ -86,5 +93,6 @@ fn named(kind: Kind, name: &str) -> Result<Entity, Failure> {
             Err(_) => Err(Failure::usage(format!("`{name}` is no broker id")).hint("see `kq broker list`")),
         },
         Kind::Cluster => Ok(Entity::Cluster),
+        Kind::Group => Ok(Entity::Group(name.to_string())),
     }
 }

@@ -70,7 +70,7 @@ pub struct ConsumerArgs {
     /// Exit when no record has come for so many milliseconds
     #[arg(long, value_name = "MS")]
     pub timeout_ms: Option<u64>,
-    /// Consumer group; this version of kq reads without one
+    /// Read as a member of this group: its members share the partitions, and go on where it has committed
     #[arg(short = 'g', long, value_name = "GROUP")]
     pub group: Option<String>,
     /// Wait for a topic that does not exist yet
@@ -143,6 +143,28 @@ impl ConsumerArgs {
         connect.settings.extend(self.command_property.iter().chain(&self.consumer_property).cloned());
         connect.command_config = connect.command_config.or_else(|| self.consumer_config.clone());
         connect
+    }
+
+    /// The group to read in, if any.
+    ///
+    /// # Errors
+    /// A usage failure for flags that choose what the group chooses.
+    pub fn group(&self, group_id: Option<&str>) -> Result<Option<String>, Failure> {
+        let Some(group) = self.group.as_deref().or(group_id).filter(|group| !group.is_empty()) else { return Ok(None) };
+        if let Some(id) = group_id.filter(|id| *id != group) {
+            return Err(Failure::usage(format!("--group {group} and group.id={id}: which of them?")));
+        }
+        for (given, flag) in [
+            (!self.partition.is_empty(), "--partition"),
+            (self.offset.is_some(), "--offset"),
+            (self.tail.is_some(), "--tail"),
+        ] {
+            if given {
+                return Err(Failure::usage(format!("{flag}: in a group, the group says what is read, and from where"))
+                    .hint(format!("`kq group seek {group}` moves the group; without --group, {flag} works")));
+            }
+        }
+        Ok(Some(group.into()))
     }
 
     /// From where to where.

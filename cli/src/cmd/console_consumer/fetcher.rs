@@ -78,10 +78,12 @@ struct Batch {
     at: (usize, usize, usize),
 }
 
-/// Reads partitions without a group.
+/// Reads partitions.
 pub struct Fetcher {
     limits: Limits,
     readings: BTreeMap<Place, Reading>,
+    /// The offset after the last record that was handed out.
+    shown: BTreeMap<Place, i64>,
     links: BTreeMap<i32, Link>,
     in_flight: BTreeSet<i32>,
     retry: Option<Retry>,
@@ -96,17 +98,37 @@ impl Fetcher {
         let mut places = Places::new(kafka, limits.isolation_level);
         let from = places.offsets(partitions, range.from)?;
         let to = range.to.map(|to| places.offsets(partitions, to)).transpose()?;
-        let mut readings = BTreeMap::new();
-        for place in partitions {
-            let position = from.get(place).copied().unwrap_or(0);
-            let mut end = to.as_ref().map(|to| to.get(place).copied().unwrap_or(0));
-            // A range may end where nothing is yet: then it is waited for.
-            if let Some(Point::At(offset)) = range.to {
-                end = Some(offset);
-            }
-            readings.insert(place.clone(), Reading { position, end, epoch: -1 });
+        let mut fetcher = Fetcher::at(from, to, limits);
+        // A range may end where nothing is yet: then it is waited for.
+        if let Some(Point::At(offset)) = range.to {
+            fetcher.readings.values_mut().for_each(|reading| reading.end = Some(offset));
         }
-        Ok(Fetcher { limits, readings, links: BTreeMap::new(), in_flight: BTreeSet::new(), retry: None })
+        Ok(fetcher)
+    }
+
+    /// Reads from these offsets, up to those of `to` where there are any.
+    pub fn at(from: BTreeMap<Place, i64>, to: Option<BTreeMap<Place, i64>>, limits: Limits) -> Fetcher {
+        let end = |place: &Place| to.as_ref().map(|to| to.get(place).copied().unwrap_or(0));
+        let reading =
+            |(place, &position): (&Place, &i64)| (place.clone(), Reading { position, end: end(place), epoch: -1 });
+        Fetcher {
+            limits,
+            readings: from.iter().map(reading).collect(),
+            shown: from,
+            links: BTreeMap::new(),
+            in_flight: BTreeSet::new(),
+            retry: None,
+        }
+    }
+
+    /// Whether there is nothing to read at all.
+    pub fn is_empty(&self) -> bool {
+        self.readings.is_empty()
+    }
+
+    /// For each partition the offset after the last record that was handed out.
+    pub fn shown(&self) -> impl Iterator<Item = (&Place, i64)> {
+        self.shown.iter().map(|(place, offset)| (place, *offset))
     }
 
     /// Waits for records, at most `max_wait_ms`, and hands each to `show`, which answers whether it wants more.
@@ -176,8 +198,20 @@ impl Fetcher {
                 .map(|aborted| (aborted.first_offset, aborted.producer_id))
                 .collect();
             aborted.sort_unstable();
-            let end = self.readings.get(&batch.place).and_then(|reading| reading.end);
-            if hand_out(batch, end, bytes, &aborted, show)? == Next::Done {
+            let Some(reading) = self.readings.get(&batch.place) else { continue };
+            let mut last = batch.from;
+            let mut counted = |fetched: Fetched<'_>| {
+                let after = fetched.record.offset + 1;
+                let next = show(fetched)?;
+                last = after;
+                Ok(next)
+            };
+            let next = hand_out(batch, reading.end, bytes, &aborted, &mut counted);
+            // What follows the last record of a batch (markers, aborted records) is read, too.
+            let whole = matches!(next, Ok(Next::More));
+            let end = reading.end.unwrap_or(i64::MAX);
+            self.shown.insert(batch.place.clone(), if whole { reading.position.min(end) } else { last });
+            if next? == Next::Done {
                 return Ok(Next::Done);
             }
         }
@@ -266,6 +300,7 @@ impl Fetcher {
             place.0, place.1, reading.position
         ));
         reading.position = position;
+        self.shown.insert(place.clone(), position);
         Ok(())
     }
 

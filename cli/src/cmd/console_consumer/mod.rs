@@ -1,10 +1,14 @@
 //! `kq console-consumer`: records from topics to stdout.
 //!
-//! Reads partitions itself, without a group. Checks every batch's checksum. Ends with the count on stderr.
+//! Reads all partitions itself, or with --group those that the group gives it. Checks every batch's checksum. Ends with the
+//! count on stderr.
 
 mod args;
+mod assignor;
 mod fetcher;
 mod filter;
+mod grouped;
+mod member;
 mod output;
 mod places;
 mod range;
@@ -14,13 +18,15 @@ pub use args::ConsumerArgs;
 use crate::cmd::Ctx;
 use crate::failure::Failure;
 use crate::kafka::Kafka;
-use crate::ui::Ui;
+use crate::ui::{Ui, no_reader};
 use args::Isolation;
 use fetcher::{Fetched, Fetcher, Limits, Next};
+use grouped::Grouped;
 use kq::client::{Verdict, verdict};
 use output::Shown;
 use places::Place;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -36,10 +42,7 @@ const MISSING_TOPIC_PATIENCE: Duration = Duration::from_secs(1);
 /// When a topic does not exist, a partition cannot be read, or bytes are damaged.
 pub fn run(ui: &mut Ui, ctx: &Ctx, args: &ConsumerArgs) -> Result<(), Failure> {
     let mut kafka = ctx.kafka(ui, &args.connect(), None)?;
-    if args.group.is_some() || kafka.settings().get("group.id").is_some() {
-        return Err(Failure::usage("--group: consumer groups are not served by this version of kq")
-            .hint("leave the group out: all partitions are read, from the end or --from-beginning"));
-    }
+    let group = args.group(kafka.settings().get("group.id"))?;
     let settings = kafka.settings();
     let range = args.range(settings.get("auto.offset.reset"))?;
     let output = args.output()?;
@@ -49,11 +52,18 @@ pub fn run(ui: &mut Ui, ctx: &Ctx, args: &ConsumerArgs) -> Result<(), Failure> {
         signal_hook::flag::register(signal, Arc::clone(&interrupted))
             .map_err(|error| Failure::new("SIGNAL", "cannot listen for Ctrl-C").because(error))?;
     }
-    let partitions = partitions(args, &mut kafka, &interrupted)?;
+    let places = partitions(args, &mut kafka, &interrupted)?;
     let mut shown = 0u64;
     let mut result = Ok(Next::More);
-    if args.max_messages != Some(0) && !partitions.is_empty() {
-        let mut fetcher = Fetcher::new(&mut kafka, &partitions, range, limits)?;
+    if args.max_messages != Some(0) && !places.is_empty() {
+        let mut reader = match &group {
+            None => Reader::Alone(Box::new(Fetcher::new(&mut kafka, &places, range, limits)?)),
+            Some(group) => {
+                let grouped = Grouped::new(group, kafka.settings(), limits, range, counted(&places), &interrupted)?;
+                Reader::Grouped(Box::new(grouped))
+            }
+        };
+        let mut wanted = |kafka: &mut Kafka| partitions(args, kafka, &interrupted).map(|places| counted(&places));
         let mut out: Vec<u8> = Vec::with_capacity(OUT_BYTES * 2);
         let mut last = Instant::now();
         while matches!(result, Ok(Next::More)) && !interrupted.load(Ordering::Relaxed) {
@@ -87,26 +97,53 @@ pub fn run(ui: &mut Ui, ctx: &Ctx, args: &ConsumerArgs) -> Result<(), Failure> {
                 let enough = args.max_messages.is_some_and(|max| shown >= max) || interrupted.load(Ordering::Relaxed);
                 Ok(if enough { Next::Done } else { Next::More })
             };
-            result = fetcher.poll(&mut kafka, ui, &mut show);
-            write_out(&mut out)?;
-            if shown > before {
+            result = match &mut reader {
+                Reader::Alone(fetcher) => fetcher.poll(&mut kafka, ui, &mut show),
+                Reader::Grouped(grouped) => grouped.poll(&mut kafka, ui, &mut wanted, &mut show),
+            };
+            if let Err(failure) = write_out(&mut out) {
+                result = Err(failure);
+            } else if shown > before {
                 last = Instant::now();
             } else if nobody_reads() {
-                std::process::exit(0);
+                result = Err(no_reader());
             } else if args.idle().is_some_and(|idle| last.elapsed() >= idle) {
                 break;
             }
+        }
+        if let Reader::Grouped(grouped) = &mut reader {
+            let closed = grouped.close(&mut kafka, ui);
+            result = result.and_then(|next| closed.map(|()| next));
         }
     }
     if args.enable_systest_events {
         ui.text("shutdown_complete\n")?;
         ui.flush()?;
     }
-    ui.note(format!("Processed a total of {shown} messages"));
+    if !result.as_ref().is_err_and(|failure| failure.code == no_reader().code) {
+        ui.note(format!("Processed a total of {shown} messages"));
+    }
     if interrupted.load(Ordering::Relaxed) && result.is_ok() {
         std::process::exit(130);
     }
     result.map(|_| ())
+}
+
+/// Who finds the records.
+enum Reader {
+    /// Reads every partition itself.
+    Alone(Box<Fetcher>),
+    /// Shares them with a group.
+    Grouped(Box<Grouped>),
+}
+
+/// How many partitions of each topic there are.
+fn counted(places: &[Place]) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for (topic, _) in places {
+        *counts.entry(topic.clone()).or_insert(0) += 1;
+    }
+    counts
 }
 
 /// Writes past the `Ui`'s buffer: what was fetched is shown at once. A reader that went away ends the command quietly.
@@ -118,7 +155,7 @@ fn write_out(out: &mut Vec<u8>) -> Result<(), Failure> {
             out.clear();
             Ok(())
         }
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(no_reader()),
         Err(error) => Err(Failure::new("STDOUT", "cannot write to standard output").because(error)),
     }
 }

@@ -8,6 +8,8 @@ mod list;
 mod offsets;
 mod trim;
 
+pub use offsets::chosen;
+
 use super::{Ctx, perform};
 use crate::failure::Failure;
 use crate::kafka::Kafka;

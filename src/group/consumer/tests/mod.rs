@@ -1,5 +1,14 @@
 //! Tests of the whole machine: stories, and chance.
 
+mod chance;
+mod migration;
+mod mixed;
+mod refusals;
+mod statics;
+mod stories;
+mod subscriptions;
+mod teller;
+
 use crate::group::Topics;
 use crate::types::TopicId;
 use std::collections::BTreeMap;
