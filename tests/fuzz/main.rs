@@ -1,9 +1,10 @@
-//! Hostile bytes through the codec: nothing panics, nothing takes more memory than the frame earns, and what can be read
+//! Hostile bytes through the codec, and into what reads them: nothing panics, nothing takes more memory than the frame earns, and what can be read
 //! is written to bytes that read the same again.
 
 mod batches;
 mod counting;
 mod damage;
+mod groups;
 #[path = "../golden/lines.rs"]
 mod lines;
 

@@ -83,6 +83,7 @@ impl Member {
             ..Default::default()
         };
         cx.oracle.tell(|| format!("{} {} joins, owning {owned:?} of {}", cx.now, self.who(), self.epoch));
+        self.told_to_own = owned;
         (self.leads, self.is_turned_away) = (false, false);
         self.roster.clear();
         cx.send(self.versions.join, &request);
@@ -185,9 +186,8 @@ impl Member {
         };
         cx.oracle.judge(&name, result);
         self.stage = Stage::In;
-        let before = self.owned.len();
         self.owned.retain(|part, _| parts.contains(part));
-        if self.owned.len() < before {
+        if !self.told_to_own.is_subset(&parts) {
             // Cooperative: what was taken away may be given to others when it has said that it gave it up.
             self.stage = Stage::Out;
         }

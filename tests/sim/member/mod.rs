@@ -117,6 +117,8 @@ pub struct Member {
     counts: Option<BTreeMap<String, i32>>,
     /// What it owns, and how far it has come; none where it has not asked yet.
     owned: BTreeMap<Part, Option<Offset>>,
+    /// What it said that it owns when it joined.
+    told_to_own: BTreeSet<Part>,
     modern: modern::Modern,
     asked: VecDeque<Asked>,
     /// Replies that it has not looked at while it paused.
@@ -156,6 +158,7 @@ impl Member {
             protocol_name: String::new(),
             counts: None,
             owned: BTreeMap::new(),
+            told_to_own: BTreeSet::new(),
             modern: modern::Modern::default(),
             asked: VecDeque::new(),
             inbox: VecDeque::new(),

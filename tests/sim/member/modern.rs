@@ -155,7 +155,9 @@ impl Member {
             let (before, now) = (self.epoch, response.member_epoch);
             cx.oracle.violated(format!("{name}: the epoch went from {before} to {now}"));
         }
-        (self.epoch, self.stage) = (response.member_epoch, Stage::In);
+        // Epoch 0 is that of who joins: its first target is still to come, and it asks again as one who joins.
+        self.stage = if response.member_epoch == 0 { Stage::Out } else { Stage::In };
+        self.epoch = response.member_epoch;
         let mut held: BTreeSet<Part> = self.owned.keys().cloned().collect();
         if let Some(assignment) = response.assignment {
             let mut parts = BTreeSet::new();
