@@ -81,7 +81,7 @@ fn wrong_words_are_usage_errors() {
             !   hint:  see `kq profile list`
             exit 2
             $ kq config get orders
-            ! error: `orders` has no settings: expected topic, broker or cluster
+            ! error: `orders` has no settings: expected topic, broker, cluster or group
             !   hint:  for a topic of that name: kq config get topic orders
             exit 2
         "#]],
