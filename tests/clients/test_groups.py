@@ -5,7 +5,6 @@ import time
 import pytest
 
 import raw
-from conftest import KIND
 from group import Group
 
 COUNT = 200_000
@@ -74,7 +73,6 @@ def come_and_go(group):
     assert group.committed() == dict(enumerate(group.ends))
 
 
-@pytest.mark.skipif(KIND != "kqd", reason="Apache Kafka 4.3.1 tells the new member after the kill that its group is none of consumers")
 def test_a_group_moves_to_the_new_protocol_and_back(own_broker, jvm, tmp_path, topic):
     """Members of both protocols in one group (KIP-848's migration), which outlives a kill -9 of its coordinator."""
     broker = own_broker()
@@ -93,8 +91,10 @@ def test_a_group_moves_to_the_new_protocol_and_back(own_broker, jvm, tmp_path, t
         group.produce(6000)
         group.all_seen()
         group.all_committed()
-        broker.kill()
-        broker.start()
+        # Apache Kafka 4.3.1 tells the new member after this that its group is none of consumers.
+        if broker.kind == "kqd":
+            broker.kill()
+            broker.start()
         group.produce(6000)
         group.all_seen()
         group.settled(old, new)
