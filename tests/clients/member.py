@@ -1,5 +1,5 @@
-"""One member of a group as a process of its own, so that it can be killed: member.py CLIENT BOOTSTRAP TOPIC GROUP PROTOCOL
-[INSTANCE]. CLIENT is confluent-kafka or kafka-python.
+"""One member of a group as a process of its own, so that it can be killed: member.py BOOTSTRAP TOPIC GROUP PROTOCOL
+[INSTANCE], with confluent-kafka.
 
 It checks every record and says on stdout what happens, as java/Member.java does: `assigned P…` (all it has now), `revoked P…`,
 `seen P FIRST LAST` (offsets that it has processed) and `committed P NEXT`. It joins when it is told a line on stdin; the next
@@ -98,56 +98,15 @@ def confluent(bootstrap, topic, group, protocol, instance):
     c.close()
 
 
-def kafka_python(bootstrap, topic, group, protocol, instance):
-    import logging
-
-    import kafka
-    from kafka.structs import OffsetAndMetadata, TopicPartition
-    assert protocol == "classic"
-    # On stderr, for whoever asks why it does not get on.
-    logging.basicConfig(format="%(asctime)s %(name)s %(message)s")
-    logging.getLogger("kafka.coordinator").setLevel(logging.DEBUG)
-    c = kafka.KafkaConsumer(bootstrap_servers=bootstrap, group_id=group, group_instance_id=instance, enable_auto_commit=False,
-                            auto_offset_reset="earliest", session_timeout_ms=6000, heartbeat_interval_ms=300,
-                            max_poll_records=1000, fetch_max_wait_ms=100)
-    progress = Progress(lambda offsets: c.commit({TopicPartition(topic, p): OffsetAndMetadata(o, "", -1) for p, o in offsets.items()}))
-
-    class Listener(kafka.ConsumerRebalanceListener):
-        def on_partitions_assigned(self, assigned):
-            progress.gained(p.partition for p in assigned)
-
-        def on_partitions_revoked(self, revoked):
-            progress.save()
-            progress.gave_up([p.partition for p in revoked])
-
-        def on_partitions_lost(self, lost):
-            progress.lost([p.partition for p in lost])
-    c.subscribe([topic], listener=Listener())
-    while not closing.is_set():
-        # Before it has partitions it waits long: when the topic's metadata makes the leader join again and poll returns
-        # before that is done, kafka-python 3.0.12 never takes the assignment (join_group_async asks need_rejoin() first).
-        batches = c.poll(timeout_ms=100 if progress.assigned else 10_000)
-        for batch in batches.values():
-            for m in batch:
-                progress.record(m.partition, m.offset, m.value)
-        if not batches or progress.uncommitted >= COMMIT_EVERY:
-            progress.save()
-        else:
-            progress.processed()
-    progress.save()
-    c.close()
-
-
 def main():
-    client, bootstrap, topic, group, protocol, *instance = sys.argv[1:]
+    bootstrap, topic, group, protocol, *instance = sys.argv[1:]
 
     def listen():
         sys.stdin.readline()
         closing.set()
     sys.stdin.readline()
     threading.Thread(target=listen, daemon=True).start()
-    run = {"confluent-kafka": confluent, "kafka-python": kafka_python}[client]
-    run(bootstrap, topic, group, protocol, instance[0] if instance else None)
+    confluent(bootstrap, topic, group, protocol, instance[0] if instance else None)
     say("closed")
 
 

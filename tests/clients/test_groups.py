@@ -9,14 +9,16 @@ from group import Group
 
 COUNT = 200_000
 PARTITIONS = 6
+# Without kafka-python 3.0.12: of three members that join at once it leaves one without partitions now and then, with Apache
+# Kafka as well (a leader that joins before it knows the topic's partitions).
 CLIENTS = [("java", "classic"), ("java", "consumer"), ("confluent-kafka", "classic"), ("confluent-kafka", "consumer"),
-           ("kafka-python", "classic"), ("kcat", "classic")]
+           ("kcat", "classic")]
 
 
 @pytest.mark.parametrize("client,protocol", CLIENTS, ids=["-".join(c) for c in CLIENTS])
 def test_members_come_and_go(broker, jvm, tmp_path, topic, client, protocol):
-    """All commit when they give partitions up. Java and confluent-kafka do that in the cooperative way; kcat and
-    kafka-python are eager."""
+    """All commit when they give partitions up. Java and confluent-kafka do that in the cooperative way; kcat is
+    eager."""
     with raw.Conn(broker) as c:
         assert raw.create(c, topic, PARTITIONS)[0] == 0
     group = Group(broker, jvm, tmp_path, client, protocol, topic, PARTITIONS)
@@ -89,7 +91,7 @@ def test_a_group_moves_to_the_new_protocol_and_back(own_broker, jvm, tmp_path, t
         group.produce(6000)
         group.all_seen()
         group.all_committed()
-        # Apache Kafka 4.3.1 takes its time for this, and then tells the new one that its group is none of consumers.
+        # Apache Kafka 4.3.1 tells the new member after this that its group is none of consumers.
         if broker.kind == "kqd":
             broker.kill()
             broker.start()
