@@ -117,6 +117,7 @@ fn code_of(replies: &[(u64, Reply)]) -> ErrorCode {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "how long it takes is what is asked")]
 fn ten_thousand_members_join_one_group() {
     for (settings, room) in [("", 10_000), ("group.max.size=100", 100)] {
         let mut told = Told::with(settings);
