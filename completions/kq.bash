@@ -199,7 +199,7 @@ _kq() {
             fi
             case "${prev}" in
                 --row)
-                    COMPREPLY=($(compgen -W "tiny tiny-synced 16k-1 16k-16 16k-16-synced 1m-4 fetch-64k fetch-1m open-loop producer-tool producer-tool-1000 partitions-5000 memory start kill topic-list consumer-tool" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "tiny tiny-synced 16k-1 16k-16 16k-16-synced 1m-4 fetch-64k fetch-1m open-loop producer-tool producer-tool-1000 partitions-5000 memory start kill topic-list group-join group-commits group-load consumer-tool" -- "${cur}"))
                     return 0
                     ;;
                 --only)

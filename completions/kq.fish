@@ -802,6 +802,9 @@ memory\t''
 start\t''
 kill\t''
 topic-list\t''
+group-join\t''
+group-commits\t''
+group-load\t''
 consumer-tool\t''"
 complete -c kq -n "__fish_kq_using_subcommand bench; and __fish_seen_subcommand_from compare" -l only -d 'Only this broker' -r -f -a "kqd\t'This one'
 kafka\t'Apache Kafka'"

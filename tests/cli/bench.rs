@@ -150,7 +150,7 @@ fn a_comparison_says_what_it_lacks() {
         expect![[r#"
             $ kq bench compare --row nonsense
             ! error: invalid value 'nonsense' for '--row <NAME>'
-            !   [possible values: tiny, tiny-synced, 16k-1, 16k-16, 16k-16-synced, 1m-4, fetch-64k, fetch-1m, open-loop, producer-tool, producer-tool-1000, partitions-5000, memory, start, kill, topic-list, consumer-tool]
+            !   [possible values: tiny, tiny-synced, 16k-1, 16k-16, 16k-16-synced, 1m-4, fetch-64k, fetch-1m, open-loop, producer-tool, producer-tool-1000, partitions-5000, memory, start, kill, topic-list, group-join, group-commits, group-load, consumer-tool]
             ! 
             ! For more information, try '--help'.
             exit 2
