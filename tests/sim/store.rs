@@ -44,6 +44,8 @@ pub struct Pending {
 struct Dir {
     disk: MemoryDisk,
     online: bool,
+    /// A sync failed: like the daemon's flusher, nothing more is put on disk, and nothing said to be.
+    broken: bool,
     clean: bool,
     recovery_points: Offsets,
     starts: Offsets,
@@ -77,7 +79,7 @@ impl Store {
                 disk.remove_dir(name)?;
             }
             let (recovery_points, starts) = (read_offsets(&disk, RECOVERY_POINTS)?, read_offsets(&disk, LOG_STARTS)?);
-            dirs.push(Dir { disk, online: true, clean, recovery_points, starts });
+            dirs.push(Dir { disk, online: true, broken: false, clean, recovery_points, starts });
         }
         Ok(Store {
             dirs,
@@ -187,7 +189,8 @@ impl Store {
             recovery_point: known(&state.recovery_points),
             log_start: known(&state.starts),
         };
-        let unclean = !state.clean && old.is_none();
+        let first = old.is_none();
+        let unclean = !state.clean && first;
         let result = (|| {
             let mut epochs = None;
             if let Some((_, mut old)) = old {
@@ -222,7 +225,19 @@ impl Store {
         })();
         let name = name.clone();
         let (open, result) = match result {
-            Ok((open, opened)) => (Some(open), Ok(opened)),
+            Ok((mut open, opened)) => {
+                // Also a new log goes to disk, before anything that is asked of it later: its start must not be durable
+                // when its folder is not.
+                if open.is_dirty() {
+                    let dirty = open.take_dirty();
+                    self.jobs.push((dir, Job::Sync { log, generation, dirty }));
+                }
+                // What the checkpoint says may be of an earlier topic of this name, or of a log that is lost.
+                if first {
+                    self.dirs[dir].starts.insert(key, opened.start);
+                }
+                (Some(open), Ok(opened))
+            }
             Err(error) => {
                 self.failed(dir, &error);
                 (None, Err(fault(&error.what)))
@@ -289,6 +304,12 @@ impl Store {
         match job {
             // The daemon moves a deleted log's folder away between two rounds of its flusher, never within one.
             Job::Sync { log, .. } if !self.entries.contains_key(&log) => {}
+            Job::Sync { log, generation, .. } if self.dirs[dir].broken => {
+                self.done.push(Done::Synced { log, generation, result: Err(fault("after a sync that failed")) });
+            }
+            Job::Starts { log, generation, .. } if self.dirs[dir].broken => {
+                self.done.push(Done::Trimmed { log, generation, result: Err(fault("after a sync that failed")) });
+            }
             Job::Sync { log, generation, dirty } => {
                 let synced = dirty.sync(&self.dirs[dir].disk);
                 let result = match synced {
@@ -300,6 +321,7 @@ impl Store {
                     }
                     Ok(()) => Err(fault("out of service")),
                     Err(error) => {
+                        self.dirs[dir].broken = true;
                         self.failed(dir, &error);
                         Err(fault(&error.what))
                     }

@@ -18,7 +18,9 @@ impl ClassicGroup {
         }
         if !self.has_room(cx, &request.member_id) {
             self.remove(&request.member_id);
-            return refuse(out, ErrorCode::GroupMaxSizeReached, "");
+            refuse(out, ErrorCode::GroupMaxSizeReached, "");
+            // It may have been the last one that the others waited for.
+            return self.complete_if_all(cx, out);
         }
         if !self.supports(&request.protocol_type, &request.protocols) {
             return refuse(out, ErrorCode::InconsistentGroupProtocol, &request.member_id);
