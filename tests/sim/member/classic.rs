@@ -127,7 +127,12 @@ impl Member {
         match self.stage {
             Stage::Leading => {
                 let shares = assign(style, &self.roster, &counts);
-                self.counts = Some(counts);
+                // What others are to give up first, they may never tell: a static member that dies before it hears of it
+                // comes back without a rebalance. The leader sees to it that there is a next round, as if the topics
+                // had changed.
+                let given: usize = shares.values().map(BTreeSet::len).sum();
+                let all: i32 = counts.values().sum();
+                self.counts = (given == all as usize).then_some(counts);
                 let named: Shares = shares.iter().map(|(id, parts)| (owner_of(id), parts.clone())).collect();
                 cx.oracle.tell(|| format!("{} {} assigns {named:?} for {}", cx.now, self.who(), self.epoch));
                 cx.oracle.group(&self.group).assigning(self.epoch, named);

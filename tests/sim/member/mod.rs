@@ -313,6 +313,13 @@ impl Member {
         topics.map(|topic| (topic.name.unwrap_or_default().into_owned(), topic.partitions.len() as i32)).collect()
     }
 
+    /// Looks at its replies, in the order in which they came.
+    fn take_all(&mut self, cx: &mut Cx<'_>) {
+        while let Some(bytes) = self.inbox.pop_front() {
+            self.take(cx, &bytes);
+        }
+    }
+
     fn take(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) {
         let Some(asked) = self.asked.pop_front() else { return };
         match asked {
@@ -373,9 +380,7 @@ impl Client for Member {
             cx.wake_in = Some(self.silent_until - cx.now);
             return;
         }
-        while let Some(bytes) = self.inbox.pop_front() {
-            self.take(cx, &bytes);
-        }
+        self.take_all(cx);
         if cx.busy && cx.chance.one_in(MISHAP_ONE_IN) {
             self.mishap(cx);
         }
@@ -391,11 +396,12 @@ impl Client for Member {
         if self.is_fenced {
             return;
         }
+        // What came while it was silent comes first, even if it has not woken since.
+        self.inbox.push_back(bytes.to_vec());
         if cx.now < self.silent_until {
-            self.inbox.push_back(bytes.to_vec());
             return;
         }
-        self.take(cx, bytes);
+        self.take_all(cx);
         // What is next in the same breath is done at once; a beat comes with the next waking.
         if self.asked.is_empty() && !self.is_fenced && cx.now >= self.silent_until && !self.rests() {
             self.go_on(cx);
