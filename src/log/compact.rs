@@ -10,8 +10,9 @@
 //!  X.log.swap -> X.log               sync folder
 //! ```
 //!
-//! What stays besides: a tombstone until its batch's delete horizon (KIP-534), the last batch of each live producer and
-//! of each group, without records if need be, so that sequences and the end of a segment stay known.
+//! What stays besides: a tombstone until its batch's delete horizon (KIP-534), the last batches of each live producer
+//! (as many as it may have in flight: it may still retry any of them) and the last one of each group, without records if
+//! need be, so that sequences and the end of a segment stay known.
 
 use super::config::LogConfig;
 use super::disk::{Disk, DiskFile, DiskResult};
@@ -20,10 +21,11 @@ use super::partition::Log;
 use super::segment::{SEGMENT_BYTES_MAX, Segment};
 use super::walk::{HOP_BYTES, Head, SCAN_BYTES, Walk};
 use crate::record::compact::{Kept, empty, filter};
+use crate::record::producer::BATCHES_KEPT_MAX;
 use crate::record::records::decode;
 use crate::record::{BatchHeader, Record};
 use crate::types::{Millis, Offset, ProducerId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// Memory for the keys of one round, in bytes; what does not fit is for the next round.
@@ -221,7 +223,7 @@ impl<D: Disk> CompactionPlan<D> {
         let mut made =
             Compacted { outputs: Vec::new(), cleaned_to: 0, records_kept: 0, records_dropped: 0, notes: Vec::new() };
         let (keys, mapped_to) = self.latest_offsets(&mut made)?;
-        let producers = self.producers_ends()?;
+        let producers = self.producers_latest()?;
         made.cleaned_to = mapped_to;
         let below = self.sources.iter().take_while(|s| s.base < mapped_to).count();
         let mut rest = &self.sources[..below];
@@ -276,18 +278,23 @@ impl<D: Disk> CompactionPlan<D> {
         Ok((keys, mapped_to))
     }
 
-    /// The last offset of each idempotent producer among the closed segments.
-    fn producers_ends(&self) -> DiskResult<BTreeMap<ProducerId, Offset>> {
-        let mut ends = BTreeMap::new();
+    /// Where the latest batches of each idempotent producer among the closed segments begin: the last offset of the
+    /// first one that has to stay.
+    fn producers_latest(&self) -> DiskResult<BTreeMap<ProducerId, Offset>> {
+        let mut latest: BTreeMap<ProducerId, VecDeque<Offset>> = BTreeMap::new();
         for source in &self.sources {
             let mut walk = Walk::new(&source.file, 0, u64::from(source.size), HOP_BYTES);
             while let Some((_, head)) = walk.next()? {
                 if head.producer_id >= 0 {
-                    ends.insert(head.producer_id, head.last_offset);
+                    let ends = latest.entry(head.producer_id).or_default();
+                    ends.push_back(head.last_offset);
+                    if ends.len() > BATCHES_KEPT_MAX {
+                        ends.pop_front();
+                    }
                 }
             }
         }
-        Ok(ends)
+        Ok(latest.into_iter().filter_map(|(id, ends)| Some((id, *ends.front()?))).collect())
     }
 
     /// How many of these segments become one: as many as fit a segment together.
@@ -328,7 +335,7 @@ impl<D: Disk> CompactionPlan<D> {
                 let bytes = match &kept {
                     Kept::Whole => batch,
                     Kept::Part(bytes) => bytes,
-                    Kept::Nothing if ends_group || self.ends_producer(&head, producers) => {
+                    Kept::Nothing if ends_group || self.may_be_retried(&head, producers) => {
                         &empty(batch).unwrap_or_else(|_| batch.to_vec())
                     }
                     Kept::Nothing => &[],
@@ -391,10 +398,10 @@ impl<D: Disk> CompactionPlan<D> {
         outcome
     }
 
-    /// Whether this batch tells a live producer's last sequence.
-    fn ends_producer(&self, head: &Head, producers: &BTreeMap<ProducerId, Offset>) -> bool {
+    /// Whether this is one of a live producer's latest batches: a retry is known by it, and the sequence that follows.
+    fn may_be_retried(&self, head: &Head, producers: &BTreeMap<ProducerId, Offset>) -> bool {
         head.producer_id >= 0
-            && producers.get(&head.producer_id) == Some(&head.last_offset)
+            && producers.get(&head.producer_id).is_some_and(|first| head.last_offset >= *first)
             && self.now.saturating_sub(head.max_timestamp) < self.config.producer_id_expiration_ms
     }
 }

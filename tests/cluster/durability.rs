@@ -181,6 +181,25 @@ fn a_start_that_a_client_moved_survives_kill_9() {
     assert_eq!(left, [7, 8, 9]);
 }
 
+/// A crash between the moves of a deleted log's folder and of its entry in the checkpoint leaves this behind.
+#[test]
+fn a_start_of_an_earlier_topic_of_the_name_is_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(Broker::start(dir.path(), &[]).stop(), Some(0));
+    let checkpoint = dir.path().join("data/log-start-offset-checkpoint");
+    std::fs::write(&checkpoint, "0\n1\nt 0 7\n").unwrap();
+    let broker = Broker::start(dir.path(), &[]);
+    let mut client = broker.client();
+    assert_eq!(client.create("t", 1, &[]), 0);
+    assert_eq!(client.put("t", &["a"]), (0, 0));
+    eventually("the checkpoint forgets the earlier topic", || {
+        !std::fs::read_to_string(&checkpoint).unwrap().contains("t 0 7")
+    });
+    broker.kill();
+    let broker = Broker::start(dir.path(), &[]);
+    assert_eq!(broker.client().read_all("t", 0), [(0, "a".to_owned())]);
+}
+
 #[test]
 fn several_directories_share_the_logs() {
     let dir = tempfile::tempdir().unwrap();

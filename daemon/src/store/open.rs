@@ -52,7 +52,8 @@ impl Store {
         };
         let start = match &how {
             How::Again { start, .. } => Some(*start),
-            How::AtStart { .. } => None,
+            // While it is being opened, and if it cannot be, the checkpoint keeps what it says of it.
+            How::AtStart { starts, .. } => starts.get(&(request.name.topic.clone(), request.name.partition)).copied(),
         };
         self.entries[index] = Some(Entry {
             generation: request.generation,
@@ -98,7 +99,8 @@ impl Store {
             return;
         }
         let key = self.entry(done.log).map(|entry| (entry.name.topic.clone(), entry.name.partition));
-        let cleaned = key.and_then(|key| self.dirs[done.dir].cleaned.get(&key).copied());
+        let cleaned = key.as_ref().and_then(|key| self.dirs[done.dir].cleaned.get(key).copied());
+        let known_start = key.and_then(|key| self.dirs[done.dir].starts.get(&key).copied());
         let (id, generation, dir) = (done.log, done.generation, done.dir);
         let Some(entry) = self.entry(id).filter(|entry| entry.generation == generation) else { return };
         let (mut log, opened) = match done.result {
@@ -112,7 +114,9 @@ impl Store {
         log.set_cleaned_to(cleaned.unwrap_or(0).min(log.end()));
         let recovered = log.recovery_point() < log.end();
         let dirty = log.is_dirty().then(|| log.take_dirty());
-        entry.start.get_or_insert(opened.start);
+        // The checkpoint speaks of an earlier topic of this name, whose deletion a crash cut short.
+        let stale = known_start.is_some_and(|known| known > opened.start);
+        entry.start = Some(opened.start);
         entry.log = Some(log);
         if recovered {
             entry.held = Some(Box::new(opened));
@@ -127,6 +131,10 @@ impl Store {
                 self.tasks[dir].push(Task::Everything);
             }
             self.tasks[dir].push(Task::Sync { log: id, generation, dirty });
+        }
+        if stale {
+            let starts = self.starts_of(dir);
+            self.tasks[dir].push(Task::Starts { starts, moved: Vec::new() });
         }
     }
 

@@ -194,6 +194,31 @@ fn the_last_batch_of_a_live_producer_stays_without_records() {
     assert!(found.producers.is_empty(), "an expired producer needs no batch");
 }
 
+/// Seed 9381 of the simulator: a producer retried a batch that compaction had emptied and dropped before its answer came.
+#[test]
+fn whatever_a_live_producer_may_retry_is_known_after_compaction_and_a_crash() {
+    let mut model = Model::new(config());
+    for sequence in 0..7 {
+        let mut builder = Builder::new(Codec::None, None);
+        builder.push(1, Some(b"a"), Some(b"1"), &[]);
+        builder.set_producer(5, 1, sequence);
+        model.append(&[builder.finish()]).unwrap();
+    }
+    model.append(&[batch_of(&[(1, Some("a"), Some("2"))])]).unwrap();
+    close_segment(&mut model);
+    compact(&mut model).unwrap();
+    assert_eq!(values_of(&mut model, "a"), [Some("2".into())]);
+    let end = model.log.end();
+    let found = model.reopen(model.disk.kill(), Opening { recovery_point: end, ..Opening::default() });
+    let producer = found.producers.get(5).unwrap();
+    let known: Vec<(i32, Offset)> =
+        producer.batches.iter().map(|sent| (sent.last_sequence, sent.last_offset)).collect();
+    assert_eq!(known, [(2, 2), (3, 3), (4, 4), (5, 5), (6, 6)]);
+    let content = model.log.read_all().unwrap();
+    let of_producer = crate::record::batches(&content).flatten().filter(|batch| batch.0.producer_id == 5).count();
+    assert_eq!(of_producer, 5, "and no more than that is kept");
+}
+
 #[test]
 fn what_is_not_on_disk_or_too_young_is_left_alone() {
     let mut model = Model::new(LogConfig { min_compaction_lag_ms: 100, ..config() });
