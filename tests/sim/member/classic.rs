@@ -85,6 +85,7 @@ impl Member {
         cx.oracle.tell(|| format!("{} {} joins, owning {owned:?} of {}", cx.now, self.who(), self.epoch));
         self.told_to_own = owned;
         (self.leads, self.is_turned_away) = (false, false);
+        self.assigning = None;
         self.roster.clear();
         cx.send(self.versions.join, &request);
         self.asked.push_back(Asked::Join);
@@ -132,7 +133,8 @@ impl Member {
                 // had changed.
                 let given: usize = shares.values().map(BTreeSet::len).sum();
                 let all: i32 = counts.values().sum();
-                self.counts = (given == all as usize).then_some(counts);
+                self.counts = None;
+                self.assigning = (given == all as usize).then_some(counts);
                 let named: Shares = shares.iter().map(|(id, parts)| (owner_of(id), parts.clone())).collect();
                 cx.oracle.tell(|| format!("{} {} assigns {named:?} for {}", cx.now, self.who(), self.epoch));
                 cx.oracle.group(&self.group).assigning(self.epoch, named);
@@ -170,6 +172,9 @@ impl Member {
         match ErrorCode::from_code(response.error_code) {
             ErrorCode::None => {}
             code => return self.refused(cx, "SyncGroup", code),
+        }
+        if self.assigning.is_some() {
+            self.counts = self.assigning.take();
         }
         let name = self.who();
         let Ok((_, assignment)) = ConsumerProtocolAssignment::from_bytes(&response.assignment) else {

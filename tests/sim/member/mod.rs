@@ -115,6 +115,8 @@ pub struct Member {
     protocol_name: String,
     /// How many partitions the topics had when it assigned.
     counts: Option<BTreeMap<String, i32>>,
+    /// The same of an assignment that may not have arrived.
+    assigning: Option<BTreeMap<String, i32>>,
     /// What it owns, and how far it has come; none where it has not asked yet.
     owned: BTreeMap<Part, Option<Offset>>,
     /// What it said that it owns when it joined.
@@ -157,6 +159,7 @@ impl Member {
             roster: Vec::new(),
             protocol_name: String::new(),
             counts: None,
+            assigning: None,
             owned: BTreeMap::new(),
             told_to_own: BTreeSet::new(),
             modern: modern::Modern::default(),
@@ -231,6 +234,7 @@ impl Member {
         self.member_id.clear();
         (self.epoch, self.stage, self.knows_coordinator, self.leads) = (-1, Stage::Out, false, false);
         self.roster.clear();
+        self.assigning = None;
         self.asked.clear();
         self.inbox.clear();
         if self.instance.is_none() {
