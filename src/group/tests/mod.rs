@@ -1,7 +1,9 @@
 //! Stories of the classic protocol and of offsets, told to one shard.
 
 mod classic;
+mod limits;
 mod offsets;
+mod restarts;
 mod statics;
 mod teller;
 
