@@ -69,6 +69,7 @@ impl Node {
             Input::Synced { log, generation, result } => broker.synced(now, log, generation, result, out),
             Input::Answer { token, answer } => broker.answered(token, answer, out),
             Input::Trimmed { log, generation, result } => broker.trimmed(log, generation, result, out),
+            Input::PeerReply { .. } | Input::PeerLost { .. } => {}
             Input::DirFailed { dir } => broker.dir_failed(dir, out),
             Input::Tick => {}
             Input::Stop => {

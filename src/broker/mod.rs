@@ -1,6 +1,7 @@
 //! The broker: introduces the machines to each other. What each input means for partitions, metadata and those who wait.
 
 mod groups;
+mod hosting;
 mod metadata;
 mod partition;
 mod session;
