@@ -66,6 +66,7 @@ pub(super) struct Control {
     under_way: BTreeMap<NodeId, UnderWay>,
     /// Answers that wait until this node knows the topics.
     until_known: Vec<Known>,
+    /// Nothing is sent before; 0 is at once.
     not_before: Millis,
     correlation_id: i32,
 }
@@ -216,6 +217,9 @@ impl Broker {
     /// What is to be done about errands after every step: those of a controller that is none any more go elsewhere,
     /// and where it is this node they are done here.
     pub(super) fn mind_errands(&mut self, now: Millis, out: &mut Vec<Effect<'_>>) {
+        if self.control.not_before <= now {
+            self.control.not_before = 0;
+        }
         let controller = self.controller();
         let timeout_ms = self.settings.cluster.controller_socket_timeout_ms.max(1);
         let mut silent = None;

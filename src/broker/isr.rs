@@ -6,7 +6,7 @@ use crate::error::ErrorCode;
 use crate::event::Effect;
 use crate::meta::{self, Command, PartitionState, Reply};
 use crate::replica::{IsrChange, Refused};
-use crate::types::{LogId, Millis};
+use crate::types::{LogId, Millis, NodeId};
 use std::collections::BTreeSet;
 
 /// Partitions in one request at most.
@@ -49,18 +49,26 @@ impl Broker {
             self.proposals.scan_at = Some(now.saturating_add((lag_max_ms / 2).max(1)));
             let leaders = self.hosted.iter().enumerate().filter_map(|(index, hosted)| {
                 let leader = hosted.as_ref()?.leader().ok()?;
-                (!leader.is_alone()).then_some(LogId(index as u32))
+                leader.has_followers().then_some(LogId(index as u32))
             });
             self.proposals.due.extend(leaders);
         }
-        let p = &self.proposals;
-        if p.due.is_empty() || p.under_way || now < p.not_before || self.broker_epoch() < 0 || self.has_left() {
+        if self.has_left() {
+            return self.proposals.due.clear();
+        }
+        let registered = self.broker_epoch() >= 0;
+        let p = &mut self.proposals;
+        if p.due.is_empty() || p.under_way || now < p.not_before {
+            return;
+        }
+        if !registered {
+            p.not_before = now.saturating_add(AGAIN_MS);
             return;
         }
         let mut asked: Vec<(LogId, IsrChange)> = Vec::new();
         let mut parts = Vec::new();
         let Broker { proposals, hosted, image, membership, node, .. } = self;
-        let may_join = |id, epoch| image.broker(id).is_some_and(|b| b.is_active() && b.epoch == epoch);
+        let may_join = |id: NodeId, epoch: i64| image.broker(id).is_some_and(|b| b.is_active() && b.epoch == epoch);
         while asked.len() < CHANGES_MAX
             && let Some(log) = proposals.due.pop_first()
         {
@@ -115,14 +123,14 @@ impl Broker {
         result: Result<PartitionState, ErrorCode>,
         out: &mut Vec<Effect<'_>>,
     ) {
-        let (now, again) = (self.now, self.now.saturating_add(AGAIN_MS));
+        let again = self.now.saturating_add(AGAIN_MS);
         let Some(Ok(leader)) = self.hosted_mut(log).map(|hosted| hosted.leader_mut()) else { return };
         if leader.epoch != change.leader_epoch {
             return;
         }
         match result {
             Ok(state) if state.leader_epoch == change.leader_epoch => {
-                let moved = leader.isr_committed(state.partition_epoch, state.isr);
+                let moved = leader.isr_taken(state.leader_epoch, state.partition_epoch, state.isr);
                 self.wake(log, moved, out);
                 // Who became ready meanwhile has waited for this.
                 self.proposals.due.insert(log);
@@ -130,9 +138,11 @@ impl Broker {
             // A newer leader epoch: its record is on its way.
             Ok(_) => {}
             Err(code) => {
-                if leader.isr_refused(change, code) != Refused::Waits {
+                let (refused, moved) = leader.isr_refused(change, code);
+                self.wake(log, moved, out);
+                if refused != Refused::Waits {
                     self.proposals.due.insert(log);
-                    self.proposals.not_before = again.max(now);
+                    self.proposals.not_before = again;
                 }
             }
         }

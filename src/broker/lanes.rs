@@ -2,7 +2,7 @@
 //!
 //! One fetch is under way to each leader, with every partition that is ready for it. The next one goes when all that the
 //! last one brought is safe. When other partitions become ready before the answer, a second one goes that has them all,
-//! which makes the leader answer the first. A partition with an error is left alone for a while, the others go on.
+//! which makes the leader answer the first. A partition with an error is left !lane.alone.contains_key(log) for a while, the others go on.
 
 use super::{Broker, State};
 use crate::error::ErrorCode;
@@ -17,9 +17,6 @@ const FETCHES_MAX: usize = 2;
 const SAFE_MS: i64 = 100;
 /// After a lane broke, it is not tried again for so long, in milliseconds.
 const LOST_MS: i64 = 50;
-/// After a first error a partition is left alone for so long, in milliseconds: most are over once the leader has heard
-/// that it is one. After the next ones for twice as long each time, up to `replica.fetch.backoff.ms`.
-const ERROR_MS: i64 = 20;
 
 /// The ways to other nodes.
 #[derive(Debug, Default)]
@@ -40,25 +37,16 @@ struct FetchLane {
     sent: VecDeque<SentFetch>,
     /// What the last answer brought something for, and what is not ready yet.
     unsafe_yet: BTreeSet<LogId>,
-    /// They hold the next fetch up until then.
+    /// They hold the next fetch up until then; 0 is not at all.
     unsafe_until: Millis,
     /// What the last answer brought bytes for: it has its turn after the others.
     served: BTreeSet<LogId>,
-    /// Partitions whose last answer was an error.
-    alone: BTreeMap<LogId, Alone>,
+    /// Partitions that are left alone after an error, and until when.
+    alone: BTreeMap<LogId, Millis>,
     /// There is something that no fetch under way asks for.
     wanted: bool,
+    /// The lane is left alone until then; 0 is not at all.
     not_before: Millis,
-}
-
-/// A partition that is left alone after an error.
-#[derive(Clone, Copy, Debug)]
-struct Alone {
-    until: Millis,
-    /// The next wait is longer.
-    wait_ms: i64,
-    /// Its time is up, and it is asked for again.
-    asked: bool,
 }
 
 /// A fetch that is under way.
@@ -105,10 +93,9 @@ impl FetchLane {
     fn deadline(&self, timeout_ms: i64) -> Option<Millis> {
         let silent = self.sent.front().map(|sent| sent.at.saturating_add(timeout_ms));
         let wakes = self.sent.is_empty() || self.wanted;
-        let held = (wakes && !self.unsafe_yet.is_empty()).then_some(self.unsafe_until);
+        let held = (wakes && !self.unsafe_yet.is_empty() && self.unsafe_until > 0).then_some(self.unsafe_until);
         let lost = (self.wanted && self.not_before > 0).then_some(self.not_before);
-        // Those that are asked for again have a time that is past.
-        let alone = self.alone.values().filter(|alone| !alone.asked).map(|alone| alone.until).min();
+        let alone = self.alone.values().min().copied();
         [silent, held, lost, alone].into_iter().flatten().min()
     }
 }
@@ -161,33 +148,27 @@ impl Broker {
         Some(sent)
     }
 
-    /// A node answered for a partition, and this node's follower has heard it.
-    pub fn fetched(&mut self, node: NodeId, log: LogId) {
-        let ready = self.is_ready_to_fetch(log);
+    /// A node answered for a partition, and the follower here has heard it.
+    pub fn fetched(&mut self, now: Millis, node: NodeId, log: LogId) {
+        let Some(State::Following(follower)) = self.hosted(log).map(|hosted| &hosted.state) else {
+            // It is being cut, or does not follow any more.
+            return self.lanes.follows(log);
+        };
+        let (ready, retry_at) = (follower.position(now).is_some(), follower.retry_at());
         let Some(lane) = self.lanes.fetch.get_mut(&node) else { return };
-        lane.alone.remove(&log);
-        if !ready {
+        if retry_at > now {
+            lane.alone.insert(log, retry_at);
+        } else if !ready {
             lane.served.insert(log);
             lane.unsafe_yet.insert(log);
         }
     }
 
-    /// A node answered for a partition with an error that the follower could do nothing about.
-    pub fn fetch_failed(&mut self, now: Millis, node: NodeId, log: LogId) {
-        let wait_ms_max = self.settings.cluster.replica.fetch_backoff_ms.max(ERROR_MS);
-        if !self.is_ready_to_fetch(log) {
-            return self.fetched(node, log);
-        }
-        let Some(lane) = self.lanes.fetch.get_mut(&node) else { return };
-        let before = lane.alone.get(&log).map_or(0, |alone| alone.wait_ms);
-        let wait_ms = (before * 2).clamp(ERROR_MS, wait_ms_max);
-        lane.alone.insert(log, Alone { until: now.saturating_add(wait_ms), wait_ms, asked: false });
-    }
-
-    fn is_ready_to_fetch(&self, log: LogId) -> bool {
-        match self.hosted(log).map(|hosted| &hosted.state) {
-            Some(State::Following(follower)) => follower.position().is_some(),
-            _ => false,
+    /// A node did not answer for a partition.
+    pub fn fetch_ignored(&mut self, now: Millis, node: NodeId, log: LogId) {
+        let until = now.saturating_add(self.settings.cluster.replica.fetch_backoff_ms.max(1));
+        if let Some(lane) = self.lanes.fetch.get_mut(&node) {
+            lane.alone.insert(log, until);
         }
     }
 
@@ -227,7 +208,7 @@ impl Broker {
             self.tell_brokers(out);
         }
         if !self.lanes.fresh.is_empty() {
-            self.look_at_fresh_followers();
+            self.look_at_fresh_followers(now);
         }
         let timeout_ms = self.settings.cluster.replica.socket_timeout_ms.max(1);
         let silent = |(_, lane): &(&NodeId, &FetchLane)| {
@@ -282,20 +263,20 @@ impl Broker {
     }
 
     /// Followers that are ready make their leader's lane go, or make it.
-    fn look_at_fresh_followers(&mut self) {
+    fn look_at_fresh_followers(&mut self, now: Millis) {
         let mut ready = Vec::new();
         self.lanes.fresh.retain(|log| {
             let hosted = self.hosted.get(log.0 as usize).and_then(Option::as_ref);
             match hosted.map(|hosted| &hosted.state) {
-                Some(State::Following(follower)) if follower.position().is_some() => {
-                    ready.push((*log, follower.leader()));
+                Some(State::Following(follower)) if follower.position(now).is_some() => {
+                    ready.push((*log, follower.leader));
                     false
                 }
                 Some(State::Following(_) | State::Opening) => true,
                 _ => false,
             }
         });
-        for (log, leader) in ready {
+        for (log, leader) in ready.into_iter().filter(|(_, leader)| *leader >= 0 && *leader != self.node) {
             let lane = self.lanes.fetch.entry(leader).or_default();
             lane.alone.remove(&log);
             lane.wanted = true;
@@ -307,29 +288,33 @@ impl Broker {
         let reachable = self.is_reachable(node, Lane::Fetch);
         let Broker { lanes, hosted, .. } = self;
         let lane = lanes.fetch.get_mut(&node)?;
-        for alone in lane.alone.values_mut().filter(|alone| !alone.asked && alone.until <= now) {
-            alone.asked = true;
-            lane.wanted = true;
-        }
+        lane.alone.retain(|_, until| {
+            lane.wanted |= *until <= now;
+            *until > now
+        });
         while let Some(log) = lane.unsafe_yet.first().copied() {
             let state = hosted.get(log.0 as usize).and_then(Option::as_ref).map(|hosted| &hosted.state);
-            if matches!(state, Some(State::Following(follower)) if follower.position().is_none()) {
+            if matches!(state, Some(State::Following(follower)) if follower.position(now).is_none()) {
                 break;
             }
             lane.unsafe_yet.pop_first();
             lane.wanted = true;
         }
-        if !lane.wanted || !reachable || lane.sent.len() >= FETCHES_MAX || now < lane.not_before {
+        // A time that is past is none any more.
+        for at in [&mut lane.not_before, &mut lane.unsafe_until] {
+            *at = if *at <= now { 0 } else { *at };
+        }
+        if !lane.wanted || !reachable || lane.sent.len() >= FETCHES_MAX || lane.not_before > 0 {
             return None;
         }
-        if lane.sent.is_empty() && !lane.unsafe_yet.is_empty() && now < lane.unsafe_until {
+        if lane.sent.is_empty() && !lane.unsafe_yet.is_empty() && lane.unsafe_until > 0 {
             return None;
         }
-        let positions = self.fetch_positions(node);
+        let positions = self.fetch_positions(now, node);
         let lane = self.lanes.fetch.get_mut(&node)?;
         let mut parts: Vec<FetchPart> = positions
             .into_iter()
-            .filter(|(log, ..)| lane.alone.get(log).is_none_or(|alone| alone.asked))
+            .filter(|(log, ..)| !lane.alone.contains_key(log))
             .map(|(log, topic, partition, position)| FetchPart { log, topic, partition, position })
             .collect();
         // With an answer still to come, a second fetch is worth its while only for what the first does not ask for.

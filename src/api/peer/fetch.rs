@@ -99,7 +99,7 @@ fn take<'a>(
         }
     }
     for part in asked.into_values() {
-        broker.fetch_failed(now, node, part.log);
+        broker.fetch_ignored(now, node, part.log);
     }
     Ok(())
 }
@@ -126,9 +126,5 @@ fn hear<'a>(
         batches,
     };
     broker.heard_from_leader(now, part.log, part.position, heard, out);
-    if error == ErrorCode::None {
-        broker.fetched(node, part.log);
-    } else {
-        broker.fetch_failed(now, node, part.log);
-    }
+    broker.fetched(now, node, part.log);
 }
