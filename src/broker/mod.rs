@@ -216,7 +216,7 @@ impl Broker {
             return then(self, None, out);
         }
         let token = self.parked.put(Waiting::Meta(then), None);
-        self.controller.submit(token, command);
+        self.controller.submit(now, token, command);
         self.pump_controller(now, out);
     }
 
