@@ -1,11 +1,13 @@
 //! The broker: introduces the machines to each other. What each input means for partitions, metadata and those who wait.
 
+mod brokers;
 mod groups;
 mod hosting;
 mod metadata;
 mod partition;
 mod session;
 
+pub use brokers::{Living, Seen};
 pub use groups::{GroupResult, Groups};
 pub use partition::{Hosted, State};
 pub use session::{Session, SessionKey, SessionPart, Sessions, next_epoch};
