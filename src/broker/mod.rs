@@ -1,11 +1,13 @@
 //! The broker: introduces the machines to each other. What each input means for partitions, metadata and those who wait.
 
+mod brokers;
 mod groups;
 mod hosting;
 mod metadata;
 mod partition;
 mod session;
 
+pub use brokers::{Living, Seen};
 pub use groups::{GroupResult, Groups};
 pub use partition::{Hosted, State};
 pub use session::{Session, SessionKey, SessionPart, Sessions, next_epoch};
@@ -216,7 +218,7 @@ impl Broker {
             return then(self, None, out);
         }
         let token = self.parked.put(Waiting::Meta(then), None);
-        self.controller.submit(token, command);
+        self.controller.submit(now, token, command);
         self.pump_controller(now, out);
     }
 
