@@ -131,7 +131,7 @@ fn describe(
 ) -> DescribeTopicPartitionsResponseTopic<'static> {
     let partitions = topic.partitions.iter().enumerate().take(last).skip(first).map(|(index, partition)| {
         let log = broker.log_of(topic.id, index as i32);
-        let serves = log.is_some_and(|log| broker.leader_at(log, -1).is_ok());
+        let serves = log.is_ok_and(|log| broker.leader_at(log, -1).is_ok());
         DescribeTopicPartitionsResponsePartition {
             error_code: if serves { 0 } else { ErrorCode::LeaderNotAvailable.code() },
             partition_index: index as i32,

@@ -197,6 +197,7 @@ fn describe(broker: &Broker, asked: &Asked, topic: &TopicImage) -> MetadataRespo
     let partitions = topic.partitions.iter().enumerate().map(|(index, partition)| {
         let serves = broker
             .log_of(topic.id, index as i32)
+            .ok()
             .and_then(|log| broker.hosted(log))
             .is_some_and(|h| h.leader().is_ok());
         MetadataResponsePartition {

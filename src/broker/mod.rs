@@ -6,6 +6,7 @@ mod hosting;
 mod isr;
 mod metadata;
 mod partition;
+mod replication;
 mod session;
 mod storage;
 mod waiting;
@@ -13,6 +14,7 @@ mod waiting;
 pub use groups::{GroupResult, Groups};
 pub use partition::{Hosted, State};
 pub use session::{Session, SessionKey, SessionPart, Sessions, next_epoch};
+pub use waiting::Reader;
 
 use crate::config::BrokerSettings;
 use crate::error::ErrorCode;
@@ -80,7 +82,8 @@ pub struct Broker {
     hosted: Vec<Option<Hosted>>,
     /// Logs by partition; `None` where this node has no copy.
     by_topic: BTreeMap<TopicId, Vec<Option<LogId>>>,
-    replication: isr::Replication,
+    replication: replication::Replication,
+    proposals: isr::Proposals,
     generations: u32,
     unclean: Vec<LogId>,
     start: Start,
@@ -136,7 +139,8 @@ impl Broker {
             meta: MetaLog::default(),
             hosted: Vec::new(),
             by_topic: BTreeMap::new(),
-            replication: isr::Replication::default(),
+            replication: replication::Replication::default(),
+            proposals: isr::Proposals::default(),
             generations: 0,
             unclean: Vec::new(),
             start: Start::Metadata,
@@ -160,8 +164,8 @@ impl Broker {
     /// When something is due next.
     pub fn deadline(&self) -> Option<Millis> {
         let flush = self.flush_watch.first().map(|(at, _)| *at);
-        let replication = self.replication.deadline();
-        [self.parked.deadline(), flush, self.retention_at, self.groups.deadline(), replication]
+        let (replication, proposals) = (self.replication.deadline(), self.proposals.deadline());
+        [self.parked.deadline(), flush, self.retention_at, self.groups.deadline(), replication, proposals]
             .into_iter()
             .flatten()
             .min()
@@ -259,6 +263,7 @@ impl Broker {
             self.retain(now, out);
         }
         self.tick_replication(now, out);
+        self.mind_proposals(now, out);
         self.tick_groups(now, out);
     }
 }

@@ -98,6 +98,7 @@ pub struct Follower {
     told_high_watermark: Offset,
     /// The leader's log start.
     told_start: Offset,
+    trim_asked: Offset,
     not_before: Millis,
 }
 
@@ -123,7 +124,17 @@ impl Follower {
 
     fn with(log: LogId, generation: u32, epoch: Epoch, leader: NodeId, local: Local) -> Self {
         let (told_high_watermark, told_start) = (local.high_watermark, local.start);
-        Follower { log, generation, epoch, leader, local, told_high_watermark, told_start, not_before: Millis::MIN }
+        Follower {
+            log,
+            generation,
+            epoch,
+            leader,
+            local,
+            told_high_watermark,
+            told_start,
+            trim_asked: told_start,
+            not_before: Millis::MIN,
+        }
     }
 
     /// Another leader, or the same one in a new leader epoch.
@@ -174,6 +185,11 @@ impl Follower {
         if now < self.not_before { None } else { self.place() }
     }
 
+    /// After a refusal it does not ask before this.
+    pub fn retry_at(&self) -> Millis {
+        self.not_before
+    }
+
     fn place(&self) -> Option<Position> {
         let local = &self.local;
         let all_safe = local.safe() >= local.end && local.appended == local.end;
@@ -222,10 +238,15 @@ impl Follower {
         self.copy(now, batches)
     }
 
-    /// The start to trim the log to, where the leader's has moved: what goes there goes here, once it is committed.
-    pub fn trim_due(&self) -> Option<Offset> {
+    /// The start to trim the log to, where the leader's has moved: what goes there goes here, once it is committed. Told
+    /// once.
+    pub fn trim_due(&mut self) -> Option<Offset> {
         let start = self.told_start.min(self.local.high_watermark);
-        (start > self.local.start).then_some(start)
+        let due = start > self.trim_asked.max(self.local.start);
+        due.then(|| {
+            self.trim_asked = start;
+            start
+        })
     }
 
     /// The page cache holds everything below `end`.

@@ -114,6 +114,10 @@ impl Isr {
         self.followers.is_empty()
     }
 
+    pub(super) fn has_follower(&self, node: NodeId) -> bool {
+        self.followers.iter().any(|follower| follower.node == node)
+    }
+
     pub(super) fn partition_epoch(&self) -> Epoch {
         self.partition_epoch
     }

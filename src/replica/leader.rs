@@ -158,6 +158,11 @@ impl Leader {
         self.isr.members()
     }
 
+    /// Whether that node, another one, is to have a copy.
+    pub fn has_replica(&self, node: NodeId) -> bool {
+        self.isr.has_follower(node)
+    }
+
     /// Whether other nodes have copies.
     pub fn has_followers(&self) -> bool {
         !self.isr.is_alone()
