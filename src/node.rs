@@ -64,7 +64,7 @@ impl Node {
                 api::dispatch(broker, now, frame, out);
             }
             Input::Disconnected { conn } => broker.sessions.disconnected(conn),
-            Input::Opened { log, result } => broker.opened(now, log, result, out),
+            Input::Opened { log, generation, result } => broker.opened(now, log, generation, result, out),
             Input::Appended { log, generation, result } => broker.appended(now, log, generation, result, out),
             Input::Synced { log, generation, result } => broker.synced(now, log, generation, result, out),
             Input::Answer { token, answer } => broker.answered(token, answer, out),

@@ -176,7 +176,7 @@ impl Broker {
     fn coordinator_of(&self, group: &str) -> Result<Partition, ErrorCode> {
         let topic = self.image.topic(OFFSETS_TOPIC).ok_or(ErrorCode::NotCoordinator)?;
         let partition = partition_of(group, i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX));
-        let hosted = self.log_of(topic.id, partition).and_then(|log| self.hosted(log));
+        let hosted = self.log_of(topic.id, partition).ok().and_then(|log| self.hosted(log));
         match hosted.map(Hosted::leader) {
             Some(Ok(_)) => {}
             Some(Err(ErrorCode::LeaderNotAvailable)) => return Err(ErrorCode::CoordinatorLoadInProgress),

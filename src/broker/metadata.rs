@@ -77,22 +77,24 @@ impl Broker {
             .topics()
             .flat_map(|topic| (0..topic.partitions.len()).map(|index| (topic.id, index as Partition)))
             .collect();
-        self.start = Start::Logs(partitions.len());
+        self.start = Start::Logs(0);
         for (id, index) in &partitions {
             self.host(*id, *index, out);
         }
-        if partitions.is_empty() {
+        if self.start == Start::Logs(0) {
             self.logs_are_open(now, out);
         }
     }
 
-    /// Every log is open: those that were not closed cleanly get a new leader epoch before anybody writes to them.
+    /// Every log is open: those that were not closed cleanly get a new leader epoch before anybody writes to them. Where
+    /// there are other replicas, the registration of this process sees to that.
     pub(super) fn logs_are_open(&mut self, now: Millis, out: &mut Vec<Effect<'_>>) {
         let delay = self.settings.log_retention_check_interval_ms.clamp(1, RETENTION_DELAY_MS);
         self.retention_at = Some(now.saturating_add(delay));
         let unclean: Vec<(TopicId, Partition)> = std::mem::take(&mut self.unclean)
             .into_iter()
             .filter_map(|log| self.hosted(log))
+            .filter(|hosted| hosted.leader().is_ok_and(|leader| !leader.has_followers()))
             .map(|hosted| (hosted.name.topic_id, hosted.name.partition))
             .collect();
         if unclean.is_empty() {
