@@ -2,7 +2,9 @@
 
 mod controller;
 mod image;
+pub mod quorum;
 pub mod record;
+mod snapshot;
 
 pub use controller::{
     Command, Committed, ConfigChange, Controller, Created, DryRun, MorePartitions, NewTopic, PRODUCER_ID_BLOCK,
