@@ -97,6 +97,11 @@ impl Image {
         self.configs.get(&(resource, name.to_owned())).unwrap_or(NONE)
     }
 
+    /// All overrides, by resource.
+    pub fn configs(&self) -> impl Iterator<Item = (ResourceType, &str, &Overrides)> {
+        self.configs.iter().map(|((resource, name), overrides)| (*resource, name.as_str(), overrides))
+    }
+
     /// The first producer id that no block holds.
     pub fn next_producer_id(&self) -> ProducerId {
         self.next_producer_id

@@ -358,13 +358,13 @@ impl Quorum {
     }
 
     /// Replaces all entries up to `index`, the last that was handed out, by what they make. `None` when there is no use.
-    pub fn compact(&mut self, now: Millis, index: Index, data: Vec<u8>) -> Option<Write> {
+    pub fn compact(&mut self, now: Millis, index: Index, data: impl FnOnce() -> Vec<u8>) -> Option<Write> {
         assert!(index <= self.applied(), "only what was handed out makes a snapshot");
         let busy = self.writing.iter().any(|writing| writing.snapshot.is_some());
         if busy || index <= self.node.store().base().index {
             return None;
         }
-        self.node.mut_store().compact(index, data);
+        self.node.mut_store().compact(index, data());
         Some(self.write(now, 0, Vec::new(), None, Wrote::Everything))
     }
 
