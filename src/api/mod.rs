@@ -40,6 +40,7 @@ pub mod offset_delete;
 pub mod offset_fetch;
 pub mod offset_for_leader_epoch;
 pub mod produce;
+pub mod quorum_message;
 pub mod sync_group;
 
 pub use dispatch::{Context, Frame, dispatch};

@@ -153,6 +153,11 @@ impl Broker {
         }
     }
 
+    /// Whether this process's registration is replayed, whatever broker epoch it has been told since.
+    pub(super) fn is_registered(&self) -> bool {
+        self.image.broker(self.node).is_some_and(|known| known.incarnation == self.membership.incarnation)
+    }
+
     /// This process's registration, once it is replayed.
     fn own_registration(&self) -> Option<&BrokerImage> {
         let m = &self.membership;
@@ -198,7 +203,7 @@ impl Broker {
             endpoints: names.zip(&self.endpoints).map(|(name, at)| (name, at.host.clone(), at.port)).collect(),
             rack: self.settings.rack.clone(),
             previous_epoch: self.membership.previous_epoch,
-            log_dirs: Vec::new(),
+            log_dirs: self.log_dirs.clone(),
         };
         self.membership.asking = true;
         let then = |broker: &mut Broker, reply: Option<Reply>, out: &mut Vec<Effect<'_>>| broker.registered(reply, out);

@@ -10,7 +10,7 @@ use crate::types::{LogId, Millis};
 
 impl Broker {
     /// What is due after every step.
-    pub(super) fn mind_proposals(&mut self, now: Millis, out: &mut Vec<Effect<'_>>) {
+    pub(super) fn send_proposals(&mut self, now: Millis, out: &mut Vec<Effect<'_>>) {
         if self.proposing || self.has_left() || self.broker_epoch() < 0 {
             return;
         }

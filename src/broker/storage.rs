@@ -30,7 +30,7 @@ impl Broker {
                 opened.producers.expect_first(&std::mem::take(&mut hosted.overtaken));
                 hosted.dir = opened.dir;
                 if opened.unclean && opened.end > 0 {
-                    self.unclean.push(log);
+                    self.stopped_cleanly = false;
                 }
                 self.take_role(now, log, opened);
                 Part::Done

@@ -180,9 +180,9 @@ impl Controller {
         Some((base, &flight.records))
     }
 
-    /// The log is on disk below `end`: what is thereby decided for good.
+    /// The batch in flight is committed; who has replayed all metadata below `end` has replayed it.
     pub fn committed(&mut self, end: Offset) -> Option<Committed> {
-        let flight = self.flight.take_if(|flight| flight.end <= end)?;
+        let flight = self.flight.take()?;
         for record in &flight.records {
             self.note_committed(record, end);
         }
