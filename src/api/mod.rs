@@ -8,8 +8,12 @@ use crate::event::Effect;
 use crate::group::Reply;
 use crate::wire::{Message, WireError};
 
+pub mod allocate_producer_ids;
 pub mod alter_configs;
+pub mod alter_partition;
 pub mod api_versions;
+pub mod broker_heartbeat;
+pub mod broker_registration;
 pub mod consumer_group_describe;
 pub mod consumer_group_heartbeat;
 pub mod create_partitions;
@@ -39,6 +43,7 @@ pub mod offset_commit;
 pub mod offset_delete;
 pub mod offset_fetch;
 pub mod offset_for_leader_epoch;
+pub mod peer;
 pub mod produce;
 pub mod quorum_message;
 pub mod sync_group;
@@ -216,8 +221,12 @@ table! {
     delete_groups::DeleteGroups,
     incremental_alter_configs::IncrementalAlterConfigs,
     offset_delete::OffsetDelete,
+    alter_partition::AlterPartition,
     describe_cluster::DescribeCluster,
     describe_producers::DescribeProducers,
+    broker_registration::BrokerRegistration,
+    broker_heartbeat::BrokerHeartbeat,
+    allocate_producer_ids::AllocateProducerIds,
     consumer_group_heartbeat::ConsumerGroupHeartbeat,
     consumer_group_describe::ConsumerGroupDescribe,
     list_config_resources::ListConfigResources,

@@ -6,7 +6,7 @@ use crate::event::{Effect, Lane};
 use crate::message;
 use crate::types::Millis;
 use crate::wire::header::RequestHeader;
-use crate::wire::{Bytes, Message, Writer};
+use crate::wire::{Bytes, Message, Reader, WireError, Writer};
 
 message! {
     QuorumMessageRequest<'a>: key 16000, versions 0..=0, flexible 0;
@@ -15,19 +15,26 @@ message! {
     }
 }
 
-/// Hands a message to the quorum. A sender of nonsense loses its connection.
-pub fn handle<'a>(
+/// Reads a request frame and hands its message to the quorum. A sender of nonsense loses its connection.
+///
+/// # Errors
+/// What cannot be read.
+pub(super) fn take(
     broker: &mut Broker,
     now: Millis,
     to: ReplyTo,
-    request: QuorumMessageRequest<'a>,
-    out: &mut Vec<Effect<'a>>,
-) {
+    frame: &[u8],
+    out: &mut Vec<Effect<'_>>,
+) -> Result<(), WireError> {
+    let mut reader = Reader::new(frame);
+    RequestHeader::decode(&mut reader, true)?;
+    let request = QuorumMessageRequest::read(&frame[reader.position()..], 0)?;
     let ReplyTo { conn, slot, .. } = to;
     match broker.quorum_told(now, &request.message, out) {
         Ok(()) => out.push(Effect::Reply { conn, slot, chunks: Vec::new(), throttle_ms: 0 }),
         Err(e) => out.push(Effect::Close { conn, reason: format!("bad message of the quorum: {e}") }),
     }
+    Ok(())
 }
 
 /// Sends what the quorum has to say: to be called after every step.
@@ -49,7 +56,6 @@ fn frame(message: Vec<u8>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Reader;
 
     #[test]
     fn a_message_survives_its_frame() {

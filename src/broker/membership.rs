@@ -9,7 +9,8 @@ use super::{Broker, Start, State};
 use crate::error::ErrorCode;
 use crate::event::{Effect, Level};
 use crate::meta::{BrokerImage, Command, Heartbeat, Registration, Reply, splitmix};
-use crate::types::{Millis, Uuid};
+use crate::types::{ConnId, Millis, NodeId, Uuid};
+use std::collections::BTreeMap;
 
 /// A controlled shutdown takes no longer than this, in milliseconds: then the node stops all the same.
 const LEAVE_MS: i64 = 5_000;
@@ -38,6 +39,8 @@ pub(super) struct Membership {
     leaving: Leaving,
     /// When a start that waits says so next; 0 before it began to wait.
     note_at: Millis,
+    /// Who speaks on which connection to the controller here.
+    speakers: BTreeMap<ConnId, NodeId>,
 }
 
 /// How far a stop has come.
@@ -78,6 +81,7 @@ impl Membership {
             knocked: false,
             leaving: Leaving::No,
             note_at: 0,
+            speakers: BTreeMap::new(),
         }
     }
 }
@@ -100,6 +104,21 @@ impl Broker {
         self.membership.due = now;
         self.start = Start::Joining;
         self.mind_membership(now, out);
+    }
+
+    /// A broker registers, or says that it lives, on this connection.
+    pub fn broker_speaks_on(&mut self, conn: ConnId, broker: NodeId) {
+        self.membership.speakers.insert(conn, broker);
+    }
+
+    /// A connection is gone. If a broker spoke on it, it may be gone with it.
+    pub fn disconnected(&mut self, now: Millis, conn: ConnId, out: &mut Vec<Effect<'_>>) {
+        self.sessions.disconnected(conn);
+        let Some(id) = self.membership.speakers.remove(&conn) else { return };
+        let elsewhere = self.membership.speakers.values().any(|other| *other == id);
+        if !elsewhere && self.is_controller() {
+            self.command(now, Command::BrokerGone(id), Box::new(|_, _, _| {}), out);
+        }
     }
 
     /// The node is to stop: its leaderships go elsewhere first, where there is an elsewhere.
@@ -281,6 +300,11 @@ impl Broker {
                 let stops = matches!(self.membership.leaving, Leaving::Asking { .. });
                 let starts = fenced && self.start == Start::Joining && self.membership.knocked;
                 let again = if stops || starts { EAGER_MS } else { interval_ms };
+                if !fenced && !self.settings.cluster.is_cluster() {
+                    // A controller knows that its own broker lives.
+                    self.membership.due = Millis::MAX;
+                    return;
+                }
                 // One that began to stop while this heartbeat was under way has its own due.
                 let due = if stops && !asked_to_stop { now } else { now.saturating_add(again) };
                 self.membership.due = due;

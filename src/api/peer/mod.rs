@@ -6,7 +6,7 @@
 mod control;
 mod fetch;
 
-use super::Api;
+use super::{Api, quorum_message};
 use crate::broker::Broker;
 use crate::event::{Effect, Lane};
 use crate::types::{Millis, NodeId};
@@ -21,6 +21,7 @@ pub fn pump(broker: &mut Broker, now: Millis, out: &mut Vec<Effect<'_>>) {
     if !broker.settings.cluster.is_cluster() {
         return;
     }
+    quorum_message::pump(broker, out);
     control::pump(broker, now, out);
     fetch::pump(broker, now, out);
 }
@@ -42,9 +43,9 @@ pub fn reply<'a>(
 }
 
 /// A lane broke: what was under way on it has no reply.
-pub fn lost(broker: &mut Broker, now: Millis, node: NodeId, lane: Lane) {
+pub fn lost(broker: &mut Broker, now: Millis, node: NodeId, lane: Lane, out: &mut Vec<Effect<'_>>) {
     match lane {
-        Lane::Quorum => {}
+        Lane::Quorum => broker.quorum_lost(now, node, out),
         Lane::Control => broker.control_lost(now, node),
         Lane::Fetch => broker.fetch_lost(now, node),
     }
