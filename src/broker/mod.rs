@@ -27,11 +27,11 @@ pub use waiting::Reader;
 
 use crate::config::BrokerSettings;
 use crate::error::ErrorCode;
-use crate::event::{Answer, Effect, Question, StorageFault};
+use crate::event::{Answer, Effect, Question};
 use crate::meta::{Command, Controller, Image, Reply};
 use crate::parked::{Parked, Then, Token, Waiting};
 use crate::replica::Leader;
-use crate::types::{ConnId, Epoch, LogId, Millis, NodeId, Offset, Partition, TopicId, Uuid};
+use crate::types::{ConnId, Epoch, LogId, Millis, NodeId, Partition, TopicId, Uuid};
 use crate::wire::{Message, Writer, header};
 use quorum::MetaLog;
 use std::collections::{BTreeMap, BTreeSet};

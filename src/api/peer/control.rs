@@ -6,7 +6,7 @@ use crate::api::alter_partition::{self as alter, AlterPartition, AlterPartitionR
 use crate::api::broker_heartbeat::{BrokerHeartbeat, BrokerHeartbeatRequest};
 use crate::api::broker_registration::{self as registration, BrokerRegistration, BrokerRegistrationRequest};
 use crate::api::create_topics::{self, CreateTopics, CreateTopicsRequest};
-use crate::broker::{Answered, Broker, Errand, Wanted};
+use crate::broker::{Answered, Broker, Wanted};
 use crate::error::ErrorCode;
 use crate::event::{Effect, Lane};
 use crate::meta::{
