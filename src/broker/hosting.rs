@@ -7,7 +7,7 @@ use crate::event::{Effect, Level, LogName, Opened};
 use crate::meta::{ResourceType, record::Record};
 use crate::parked::Part;
 use crate::replica::{Assignment, Follower, Leader, Moved};
-use crate::types::{LogId, NodeId, Partition, TopicId};
+use crate::types::{LogId, Millis, NodeId, Partition, TopicId};
 use std::sync::Arc;
 
 /// Whether this node leads a partition.
