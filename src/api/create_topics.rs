@@ -2,7 +2,7 @@
 //!
 //! Since 5 the answer carries the configuration (KIP-525), since 7 the topic's id (KIP-516).
 
-use super::{Api, Context};
+use super::{Api, At, Context};
 use crate::broker::Broker;
 use crate::config::{self, Described};
 use crate::error::ErrorCode;
@@ -20,6 +20,7 @@ impl Api for CreateTopics {
     const KEY: i16 = 19;
     const NAME: &'static str = "CreateTopics";
     const SERVED: (i16, i16) = (2, 7);
+    const AT: At = At::Controller;
     type Request<'a> = CreateTopicsRequest<'a>;
     type Response<'a> = CreateTopicsResponse<'a>;
 }

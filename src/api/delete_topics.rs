@@ -2,7 +2,7 @@
 //!
 //! Since 5 the answer can carry a message (KIP-599).
 
-use super::{Api, Context};
+use super::{Api, At, Context};
 use crate::broker::Broker;
 use crate::error::ErrorCode;
 use crate::event::Effect;
@@ -18,6 +18,7 @@ impl Api for DeleteTopics {
     const KEY: i16 = 20;
     const NAME: &'static str = "DeleteTopics";
     const SERVED: (i16, i16) = (1, 6);
+    const AT: At = At::Controller;
     type Request<'a> = DeleteTopicsRequest<'a>;
     type Response<'a> = DeleteTopicsResponse<'a>;
 }

@@ -79,7 +79,7 @@ pub(super) fn handle(
         };
         broker.reply(to, &response, out);
     };
-    broker.command(cx.now, Command::AllocateProducerIds, Box::new(then), out);
+    broker.command(cx.now, Command::AllocateProducerIds { broker: broker.node, epoch: -1 }, Box::new(then), out);
 }
 
 fn give(broker: &mut Broker, cx: Context<'_>, out: &mut Vec<Effect<'_>>) {

@@ -56,6 +56,17 @@ fn code_of(result: &GroupResult) -> ErrorCode {
     }
 }
 
+/// Who answers a key, and to whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// Every broker, on clients' listeners.
+    Anywhere,
+    /// The active controller. Clients may send it to any broker: a broker that is not the controller passes it on.
+    Controller,
+    /// Nodes among each other, on the controller's listeners: never told to clients, nor answered to them.
+    Internal,
+}
+
 /// One key of the protocol.
 pub trait Api {
     /// The number.
@@ -66,11 +77,16 @@ pub trait Api {
     const SERVED: (i16, i16);
     /// The lowest version that ApiVersions tells; lower than what is served only where clients need the lie.
     const ADVERTISED_MIN: i16 = Self::SERVED.0;
+    /// Who answers it, and to whom.
+    const AT: At = At::Anywhere;
     /// What clients send.
     type Request<'a>: Message<'a>;
     /// What we answer.
     type Response<'a>: Message<'a>;
 }
+
+/// Keys that controllers' listeners answer as well as clients': ApiVersions and DescribeCluster.
+const FOR_EVERYBODY: [i16; 2] = [api_versions::ApiVersions::KEY, describe_cluster::DescribeCluster::KEY];
 
 /// A key's row in [`TABLE`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,12 +101,24 @@ pub struct Row {
     pub advertised_min: i16,
     /// The first flexible version (KIP-482), or `i16::MAX`.
     pub flexible_from: i16,
+    /// Who answers it, and to whom.
+    pub at: At,
 }
 
 impl Row {
     /// Whether `version` is answered.
     pub fn serves(&self, version: i16) -> bool {
         self.served.0 <= version && version <= self.served.1
+    }
+
+    /// Whether it is answered on clients' listeners.
+    pub fn is_for_clients(&self) -> bool {
+        self.at != At::Internal
+    }
+
+    /// Whether it is answered on controllers' listeners.
+    pub fn is_for_nodes(&self) -> bool {
+        self.at != At::Anywhere || FOR_EVERYBODY.contains(&self.key)
     }
 }
 
@@ -124,6 +152,7 @@ const fn row<A: Api>() -> Row {
         served: A::SERVED,
         advertised_min: A::ADVERTISED_MIN,
         flexible_from: <A::Request<'static> as Message<'static>>::FLEXIBLE_FROM,
+        at: A::AT,
     }
 }
 

@@ -6,7 +6,7 @@ use crate::event::{Appended, Effect, Level, LogName, Opened, StorageFault};
 use crate::log::LogConfig;
 use crate::meta::{self, Command, METADATA_TOPIC, Reply, record::Record};
 use crate::parked::{Part, Token, Waiting};
-use crate::types::{LogId, Millis, Offset, Partition, TopicId, Uuid};
+use crate::types::{ConnId, LogId, Millis, NodeId, Offset, Partition, TopicId, Uuid};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -19,6 +19,21 @@ pub(super) fn meta_log_config() -> LogConfig {
 }
 
 impl Broker {
+    /// The active controller, as far as this node knows.
+    pub fn controller(&self) -> Option<NodeId> {
+        Some(self.node)
+    }
+
+    /// Whether this node is the active controller.
+    pub fn is_controller(&self) -> bool {
+        true
+    }
+
+    /// Passes a client's request on to the active controller, where that is another node.
+    pub fn pass_on(&mut self, _now: Millis, conn: ConnId, _slot: u64, _frame: &[u8], out: &mut Vec<Effect<'_>>) {
+        out.push(Effect::Close { conn, reason: "there is no controller".to_owned() });
+    }
+
     pub(super) fn open_metadata(&mut self, out: &mut Vec<Effect<'_>>) {
         out.push(Effect::Open {
             log: META_LOG,

@@ -1,5 +1,6 @@
 //! The broker: introduces the machines to each other. What each input means for partitions, metadata and those who wait.
 
+mod brokers;
 mod follow;
 mod groups;
 mod hosting;
@@ -11,6 +12,7 @@ mod session;
 mod storage;
 mod waiting;
 
+pub use brokers::{Living, Seen};
 pub use groups::{GroupResult, Groups};
 pub use partition::{Hosted, State};
 pub use session::{Session, SessionKey, SessionPart, Sessions, next_epoch};
@@ -242,7 +244,7 @@ impl Broker {
             return then(self, None, out);
         }
         let token = self.parked.put(Waiting::Meta(then), None);
-        self.controller.submit(token, command);
+        self.controller.submit(now, token, command);
         self.pump_controller(now, out);
     }
 

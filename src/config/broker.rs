@@ -170,6 +170,11 @@ impl BrokerSettings {
         self.server_log_dir.clone().unwrap_or_else(beside)
     }
 
+    /// Whether a listener's index is that of a controller's listener, where other nodes come: those follow the clients'.
+    pub fn is_controller_listener(&self, listener: usize) -> bool {
+        listener >= self.listeners.len()
+    }
+
     /// True when an acknowledged record is on disk for topics without own values (`log.flush.interval.messages = 1`).
     pub fn acknowledged_is_on_disk(&self) -> bool {
         self.topic.flush_messages == 1

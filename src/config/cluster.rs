@@ -4,11 +4,16 @@
 use super::error::ConfigError;
 use super::listener::{Listener, SecurityProtocol, split_host_port};
 use super::setting::{list, parse_bool};
+use crate::types::Uuid;
 use std::net::IpAddr;
 use std::str::FromStr;
 
 /// Voters at most: what one message of the quorum has room for, many times over.
 pub const VOTERS_MAX: usize = 32;
+
+/// FNV-1a, 128 bits wide.
+const FNV_OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+const FNV_PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
 
 const VOTERS: &str = "controller.quorum.voters";
 const INTER_BROKER: &str = "inter.broker.listener.name";
@@ -150,6 +155,26 @@ impl ClusterSettings {
     /// The voters' ids, in order.
     pub fn voter_ids(&self) -> Vec<i32> {
         self.voters.iter().map(|voter| voter.id).collect()
+    }
+
+    /// The id of a cluster that has none yet: made of the voters, so that all nodes make the same one without asking each
+    /// other. `None` for a node alone.
+    pub fn new_cluster_id(&self) -> Option<Uuid> {
+        if !self.is_cluster() {
+            return None;
+        }
+        let mut hash = FNV_OFFSET;
+        for voter in &self.voters {
+            for byte in format!("{}@{},", voter.id, voter.url()).bytes() {
+                hash = (hash ^ u128::from(byte)).wrapping_mul(FNV_PRIME);
+            }
+        }
+        let mut bytes = hash.to_be_bytes();
+        // As random ids look: version 4. Tools take a leading dash for a flag: it comes from the six highest bits.
+        bytes[0] &= 0x7f;
+        bytes[6] = bytes[6] & 0x0f | 0x40;
+        bytes[8] = bytes[8] & 0x3f | 0x80;
+        Some(Uuid(bytes))
     }
 
     /// What the log should say at the start.

@@ -62,6 +62,30 @@ impl PartitionImage {
     pub fn is_moving(&self) -> bool {
         !self.adding.is_empty() || !self.removing.is_empty()
     }
+
+    /// Applies one change, as Kafka's `PartitionRegistration.merge`: a leader that is named is a new leader epoch, though
+    /// it be the same.
+    pub(super) fn replay(&mut self, r: &PartitionChangeRecord) {
+        let set = |known: &mut Vec<NodeId>, new: &Option<Vec<NodeId>>| {
+            if let Some(new) = new {
+                known.clone_from(new);
+            }
+        };
+        set(&mut self.isr, &r.isr);
+        set(&mut self.replicas, &r.replicas);
+        set(&mut self.removing, &r.removing_replicas);
+        set(&mut self.adding, &r.adding_replicas);
+        set(&mut self.elr, &r.eligible_leader_replicas);
+        set(&mut self.last_known_elr, &r.last_known_elr);
+        if r.leader != super::LEADER_UNCHANGED {
+            self.leader = r.leader;
+            self.leader_epoch += 1;
+        }
+        if r.leader_recovery_state >= 0 {
+            self.recovering = r.leader_recovery_state > 0;
+        }
+        self.partition_epoch += 1;
+    }
 }
 
 /// A broker that belongs to the cluster.
@@ -286,28 +310,9 @@ impl Image {
         }
     }
 
-    /// As Kafka's `PartitionRegistration.merge`: a leader that is named is a new leader epoch, though it be the same.
     fn replay_change(&mut self, r: &PartitionChangeRecord) {
         let Some(topic) = self.topics.get_mut(&r.topic_id) else { return };
         let Some(partition) = topic.partitions.get_mut(r.partition_id as usize) else { return };
-        let set = |known: &mut Vec<NodeId>, new: &Option<Vec<NodeId>>| {
-            if let Some(new) = new {
-                known.clone_from(new);
-            }
-        };
-        set(&mut partition.isr, &r.isr);
-        set(&mut partition.replicas, &r.replicas);
-        set(&mut partition.removing, &r.removing_replicas);
-        set(&mut partition.adding, &r.adding_replicas);
-        set(&mut partition.elr, &r.eligible_leader_replicas);
-        set(&mut partition.last_known_elr, &r.last_known_elr);
-        if r.leader != super::LEADER_UNCHANGED {
-            partition.leader = r.leader;
-            partition.leader_epoch += 1;
-        }
-        if r.leader_recovery_state >= 0 {
-            partition.recovering = r.leader_recovery_state > 0;
-        }
-        partition.partition_epoch += 1;
+        partition.replay(r);
     }
 }

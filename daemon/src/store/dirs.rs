@@ -163,7 +163,10 @@ fn identify(
     }
     let is_new = known.is_none();
     let cluster_id = match known {
-        None => new_id()?,
+        None => match settings.cluster.new_cluster_id() {
+            Some(id) => id,
+            None => new_id()?,
+        },
         Some((text, path)) => Uuid::from_text(&text).ok_or_else(|| {
             format!(
                 "{}: cluster.id {text} is not 22 characters of URL-safe base64",

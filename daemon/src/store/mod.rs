@@ -14,11 +14,12 @@ use crate::helpers::Helpers;
 use crate::mailbox::Mailbox;
 use crate::metrics::LogFigures;
 use kq::error::ErrorCode;
-use kq::event::{Effect, Input, Level, LogName, Opened, StorageFault};
+use kq::event::{Effect, Input, Lane, Level, LogName, Opened, StorageFault};
 use kq::log::checkpoint::{CLEANED, LOG_STARTS, Offsets, RECOVERY_POINTS, write_clean_shutdown, write_offsets};
 use kq::log::{AppendBatch, Compacted, Disk, DiskError, DiskErrorKind, DiskResult, Log, LogConfig};
-use kq::types::{ConnId, Epoch, FileRange, LogId, Millis, Offset};
+use kq::types::{ConnId, Epoch, FileRange, LogId, Millis, NodeId, Offset};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// From so many logs on a stop syncs their file system first.
@@ -54,6 +55,15 @@ pub enum Done {
         conn: ConnId,
         /// What went wrong.
         failure: Option<DiskError>,
+    },
+    /// The name of another node's host stands for this.
+    Resolved {
+        /// The node.
+        node: NodeId,
+        /// The lane that waits for it.
+        lane: Lane,
+        /// The addresses, or why there is none.
+        found: Result<Vec<SocketAddr>, String>,
     },
 }
 
@@ -268,7 +278,7 @@ impl Store {
                 return Some(round);
             }
             Done::Compacted { log, generation, result } => self.compacted(log, generation, result, inputs),
-            Done::Warmed { .. } | Done::Content { .. } => {}
+            Done::Warmed { .. } | Done::Content { .. } | Done::Resolved { .. } => {}
         }
         None
     }

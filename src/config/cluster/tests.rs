@@ -24,6 +24,9 @@ fn three_nodes() {
     assert_eq!((settings.listeners.len(), cluster.inter_broker_listener), (1, 0));
     assert_eq!(settings.groups.offsets_topic_replication_factor, 3);
     assert_eq!(notes, ["offsets.topic.replication.factor is 3: controller.quorum.voters has 3 nodes"]);
+    let id = cluster.new_cluster_id().expect("a cluster");
+    let other = load(&format!("node.id=3\n{THREE}\nlisteners=PLAINTEXT://:1,CONTROLLER://:9093")).expect("valid").0;
+    assert_eq!(other.cluster.new_cluster_id(), Some(id), "every node makes the same id");
     let (settings, notes) = node("offsets.topic.replication.factor=2").expect("valid");
     assert_eq!((settings.groups.offsets_topic_replication_factor, notes.len()), (2, 0));
 }
@@ -32,6 +35,7 @@ fn three_nodes() {
 fn a_node_alone_opens_no_controller_listener() {
     let (settings, notes) = load("listeners=PLAINTEXT://:1,CONTROLLER://:2").expect("valid");
     assert!(!settings.cluster.is_cluster() && settings.cluster.controller_listeners.is_empty());
+    assert_eq!(settings.cluster.new_cluster_id(), None);
     assert_eq!(notes, ["listeners: CONTROLLER://:2 is not opened: a single node is its own quorum"]);
     let one = "node.id=1\ncontroller.quorum.voters=1@localhost:2\nlisteners=PLAINTEXT://:1,CONTROLLER://:2";
     let (settings, notes) = load(one).expect("valid");
