@@ -2,18 +2,10 @@
 
 use super::{Broker, State};
 use crate::event::{Effect, Level};
+use crate::log::Cut;
 use crate::replica::{Copied, Heard, Position, Step};
-use crate::types::{LogId, Millis, NodeId, Offset, Partition, TopicId};
+use crate::types::{LogId, Millis, NodeId, Partition, TopicId};
 use std::borrow::Cow;
-
-/// What goes of a log.
-#[derive(Clone, Debug)]
-enum Cut {
-    /// Everything from here on.
-    From(Offset),
-    /// All of it; it begins again here.
-    All(Offset),
-}
 
 impl Broker {
     /// The leaders that something is to be fetched from.

@@ -79,7 +79,7 @@ impl Broker {
         answer: Result<(Epoch, Epoch, Vec<NodeId>), ErrorCode>,
         out: &mut Vec<Effect<'_>>,
     ) {
-        let Some(hosted) = self.hosted_mut(log) else { return };
+        let Some(hosted) = self.hosted.get_mut(log.0 as usize).and_then(Option::as_mut) else { return };
         let name = hosted.name.dir_name();
         let Ok(leader) = hosted.leader_mut() else { return };
         let moved = match answer {

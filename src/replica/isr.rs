@@ -84,7 +84,6 @@ struct Pending {
 /// The in-sync set.
 #[derive(Debug)]
 pub(super) struct Isr {
-    node: NodeId,
     partition_epoch: Epoch,
     /// As the controller has it.
     members: Vec<NodeId>,
@@ -100,7 +99,6 @@ impl Isr {
         let others = assignment.replicas.iter().filter(|node| **node != assignment.node);
         let since = |node: &NodeId| if assignment.isr.contains(node) { now } else { Millis::MIN };
         Isr {
-            node: assignment.node,
             partition_epoch: assignment.partition_epoch,
             members: assignment.isr.clone(),
             followers: others.map(|node| Progress::unknown(*node, since(node))).collect(),
