@@ -1,11 +1,10 @@
-//! AllocateProducerIds (67), v0. A broker gets a block of producer ids (KIP-730).
+//! AllocateProducerIds (67), v0. A broker gets a block of producer ids from the active controller (KIP-730).
 
 use super::{Api, At, Context};
 use crate::broker::Broker;
-use crate::error::ErrorCode;
 use crate::event::Effect;
 use crate::message;
-use crate::meta::{Command, PRODUCER_ID_BLOCK, Reply};
+use crate::meta::{Command, PRODUCER_ID_BLOCK, Refusal, Reply};
 
 /// AllocateProducerIds's place in the table.
 pub enum AllocateProducerIds {}
@@ -45,15 +44,14 @@ pub(super) fn handle(
 ) {
     let to = cx.to;
     let then = move |broker: &mut Broker, reply: Option<Reply>, out: &mut Vec<Effect<'_>>| {
-        let mut response = AllocateProducerIdsResponse::default();
-        match reply {
-            Some(Reply::ProducerIds(first)) => {
-                response.producer_id_start = first;
-                response.producer_id_len = PRODUCER_ID_BLOCK as i32;
-            }
-            Some(Reply::Refused(refusal)) => response.error_code = refusal.code.code(),
-            _ => response.error_code = ErrorCode::NotController.code(),
-        }
+        let response = match reply {
+            Some(Reply::ProducerIds(first)) => AllocateProducerIdsResponse {
+                producer_id_start: first,
+                producer_id_len: PRODUCER_ID_BLOCK as i32,
+                ..Default::default()
+            },
+            other => AllocateProducerIdsResponse { error_code: Refusal::of(other).code.code(), ..Default::default() },
+        };
         broker.reply(to, &response, out);
     };
     let command = Command::AllocateProducerIds { broker: request.broker_id, epoch: request.broker_epoch };

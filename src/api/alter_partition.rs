@@ -1,14 +1,13 @@
-//! AlterPartition (56), v2–v3. A leader proposes another set of in-sync replicas (KIP-497).
+//! AlterPartition (56), v2–v3. A leader proposes in-sync replicas to the active controller (KIP-497).
 //!
 //! Since 3 each member comes with its broker epoch (KIP-903).
 
 use super::{Api, At, Context};
 use crate::broker::Broker;
-use crate::error::ErrorCode;
 use crate::event::Effect;
 use crate::message;
-use crate::meta::{Command, IsrChange, PartitionState, Reply};
-use crate::types::{Partition, TopicId, Uuid};
+use crate::meta::{Command, IsrChange, Refusal, Reply};
+use crate::types::{Partition, Uuid};
 
 /// AlterPartition's place in the table.
 pub enum AlterPartition {}
@@ -72,44 +71,47 @@ message! {
 pub(super) fn handle(broker: &mut Broker, cx: Context<'_>, request: AlterPartitionRequest, out: &mut Vec<Effect<'_>>) {
     let to = cx.to;
     let mut parts = Vec::new();
+    let mut asked: Vec<(Uuid, Vec<Partition>)> = Vec::new();
     for topic in request.topics {
-        for part in topic.partitions {
-            let isr = match to.version {
-                ..3 => part.new_isr.into_iter().map(|id| (id, -1)).collect(),
-                _ => part.new_isr_with_epochs.into_iter().map(|member| (member.broker_id, member.broker_epoch)).collect(),
-            };
-            parts.push(IsrChange {
-                topic: topic.topic_id,
-                partition: part.partition_index,
-                leader_epoch: part.leader_epoch,
-                partition_epoch: part.partition_epoch,
-                isr,
-                recovering: part.leader_recovery_state > 0,
-            });
-        }
+        asked.push((topic.topic_id, topic.partitions.iter().map(|part| part.partition_index).collect()));
+        parts.extend(topic.partitions.into_iter().map(|part| proposal(topic.topic_id, part)));
     }
-    let asked: Vec<(TopicId, Partition)> = parts.iter().map(|part| (part.topic, part.partition)).collect();
     let then = move |broker: &mut Broker, reply: Option<Reply>, out: &mut Vec<Effect<'_>>| {
-        let mut response = AlterPartitionResponse::default();
-        match reply {
+        let response = match reply {
             Some(Reply::Altered(results)) => {
-                for ((topic, partition), result) in asked.into_iter().zip(results) {
-                    add(&mut response, topic, one(partition, result));
-                }
+                let mut results = results.into_iter();
+                let topics = asked.into_iter().map(|(topic_id, partitions)| TopicResult {
+                    topic_id,
+                    partitions: partitions.into_iter().zip(&mut results).map(one).collect(),
+                });
+                AlterPartitionResponse { topics: topics.collect(), ..Default::default() }
             }
-            Some(Reply::Refused(refusal)) => response.error_code = refusal.code.code(),
-            _ => response.error_code = ErrorCode::NotController.code(),
-        }
+            other => AlterPartitionResponse { error_code: Refusal::of(other).code.code(), ..Default::default() },
+        };
         broker.reply(to, &response, out);
     };
     let command = Command::AlterPartition { broker: request.broker_id, epoch: request.broker_epoch, parts };
     broker.command(cx.now, command, Box::new(then), out);
 }
 
-fn one(partition: Partition, result: Result<PartitionState, ErrorCode>) -> PartitionResult {
+fn proposal(topic: Uuid, part: PartitionData) -> IsrChange {
+    // Only one of the two lists is in a version.
+    let mut isr: Vec<(i32, i64)> = part.new_isr.into_iter().map(|id| (id, -1)).collect();
+    isr.extend(part.new_isr_with_epochs.into_iter().map(|member| (member.broker_id, member.broker_epoch)));
+    IsrChange {
+        topic,
+        partition: part.partition_index,
+        leader_epoch: part.leader_epoch,
+        partition_epoch: part.partition_epoch,
+        isr,
+        recovering: part.leader_recovery_state > 0,
+    }
+}
+
+fn one((index, result): (Partition, Result<crate::meta::PartitionState, crate::error::ErrorCode>)) -> PartitionResult {
     match result {
         Ok(state) => PartitionResult {
-            partition_index: partition,
+            partition_index: index,
             error_code: 0,
             leader_id: state.leader,
             leader_epoch: state.leader_epoch,
@@ -117,13 +119,6 @@ fn one(partition: Partition, result: Result<PartitionState, ErrorCode>) -> Parti
             leader_recovery_state: i8::from(state.recovering),
             partition_epoch: state.partition_epoch,
         },
-        Err(code) => PartitionResult { partition_index: partition, error_code: code.code(), ..Default::default() },
-    }
-}
-
-fn add(response: &mut AlterPartitionResponse, topic: TopicId, result: PartitionResult) {
-    match response.topics.last_mut() {
-        Some(last) if last.topic_id == topic => last.partitions.push(result),
-        _ => response.topics.push(TopicResult { topic_id: topic, partitions: vec![result] }),
+        Err(code) => PartitionResult { partition_index: index, error_code: code.code(), ..Default::default() },
     }
 }

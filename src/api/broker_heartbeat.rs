@@ -1,12 +1,12 @@
-//! BrokerHeartbeat (63), v0–v2. A broker lives, and says how far it has replayed the metadata; the controller says whether
-//! it is fenced and whether it may stop (KIP-631).
+//! BrokerHeartbeat (63), v0–v2. A broker tells the active controller that it lives, and what it wants (KIP-500).
+//!
+//! The offline and cordoned log directories of versions 1 and 2 are read and not used.
 
 use super::{Api, At, Context};
 use crate::broker::Broker;
-use crate::error::ErrorCode;
 use crate::event::Effect;
 use crate::message;
-use crate::meta::{Command, Heartbeat, Reply};
+use crate::meta::{Command, Heartbeat, Refusal, Reply};
 use crate::types::Uuid;
 
 /// BrokerHeartbeat's place in the table.
@@ -63,10 +63,7 @@ pub(super) fn handle(broker: &mut Broker, cx: Context<'_>, request: BrokerHeartb
                 should_shut_down: should_shutdown,
                 ..Default::default()
             },
-            Some(Reply::Refused(refusal)) => {
-                BrokerHeartbeatResponse { error_code: refusal.code.code(), ..Default::default() }
-            }
-            _ => BrokerHeartbeatResponse { error_code: ErrorCode::NotController.code(), ..Default::default() },
+            other => BrokerHeartbeatResponse { error_code: Refusal::of(other).code.code(), ..Default::default() },
         };
         broker.reply(to, &response, out);
     };

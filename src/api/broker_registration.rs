@@ -1,13 +1,13 @@
-//! BrokerRegistration (62), v0–v4. A broker's process comes to the cluster, and gets its broker epoch (KIP-631).
+//! BrokerRegistration (62), v0–v4. A broker's process asks the active controller to belong to the cluster (KIP-500).
 //!
-//! Since 3 it tells the epoch under which it was stopped cleanly (KIP-966).
+//! Since 2 it names its log directories (KIP-858), since 3 the epoch that it was stopped under in good order (KIP-966).
 
 use super::{Api, At, Context};
 use crate::broker::Broker;
 use crate::error::ErrorCode;
 use crate::event::Effect;
 use crate::message;
-use crate::meta::{Command, Registration, Reply};
+use crate::meta::{Command, Refusal, Registration, Reply};
 use crate::types::Uuid;
 use crate::wire::Str;
 
@@ -65,27 +65,30 @@ pub(super) fn handle(
     out: &mut Vec<Effect<'_>>,
 ) {
     let to = cx.to;
-    if request.cluster_id != broker.cluster_id.as_str() {
+    if request.cluster_id != broker.cluster_id {
         let error_code = ErrorCode::InconsistentClusterId.code();
         return broker.reply(to, &BrokerRegistrationResponse { error_code, ..Default::default() }, out);
     }
-    let endpoint = |l: Listener<'_>| (l.name.into_owned(), l.host.into_owned(), l.port);
+    let listener = |l: Listener<'_>| (l.name.into_owned(), l.host.into_owned(), l.port);
     let registration = Registration {
         id: request.broker_id,
         incarnation: request.incarnation_id,
-        endpoints: request.listeners.into_iter().map(endpoint).collect(),
+        endpoints: request.listeners.into_iter().map(listener).collect(),
         rack: request.rack.map(|rack| rack.into_owned()),
         previous_epoch: request.previous_broker_epoch,
         log_dirs: request.log_dirs,
     };
     broker.broker_speaks_on(to.conn, request.broker_id);
     let then = move |broker: &mut Broker, reply: Option<Reply>, out: &mut Vec<Effect<'_>>| {
-        let mut response = BrokerRegistrationResponse::default();
-        match reply {
-            Some(Reply::Registered { epoch }) => response.broker_epoch = epoch,
-            Some(Reply::Refused(refusal)) => response.error_code = refusal.code.code(),
-            _ => response.error_code = ErrorCode::NotController.code(),
-        }
+        let response = match reply {
+            Some(Reply::Registered { epoch }) => {
+                BrokerRegistrationResponse { broker_epoch: epoch, ..Default::default() }
+            }
+            other => {
+                let error_code = Refusal::of(other).code.code();
+                BrokerRegistrationResponse { error_code, ..Default::default() }
+            }
+        };
         broker.reply(to, &response, out);
     };
     broker.command(cx.now, Command::RegisterBroker(registration), Box::new(then), out);
