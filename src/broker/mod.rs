@@ -143,7 +143,7 @@ impl Broker {
             parked: Parked::default(),
             producer_ids: (0, 0),
             groups: Groups::new([seed[0].rotate_left(23), seed[1].rotate_left(41)]),
-            meta: MetaLog { seed: seed[0].rotate_left(7) ^ seed[1], ..MetaLog::default() },
+            meta: MetaLog::new(seed[0].rotate_left(7) ^ seed[1]),
             hosted: Vec::new(),
             by_topic: BTreeMap::new(),
             replication: replication::Replication::default(),

@@ -45,6 +45,12 @@ pub(super) struct MetaLog {
     outbox: Vec<(NodeId, Vec<u8>)>,
 }
 
+impl MetaLog {
+    pub fn new(seed: u64) -> Self {
+        MetaLog { seed, ..MetaLog::default() }
+    }
+}
+
 #[derive(Debug)]
 enum Decided {
     State(SnapshotData),
