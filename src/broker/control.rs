@@ -265,6 +265,9 @@ impl Broker {
             };
             let command = command.clone();
             let then = move |broker: &mut Broker, reply: Option<Reply>, out: &mut Vec<Effect<'_>>| match reply {
+                Some(Reply::Refused(refusal)) if refusal.code == ErrorCode::NotController => {
+                    broker.errand_again(broker.now, errand);
+                }
                 Some(reply) => broker.errand_done(errand, reply, out),
                 None => broker.errand_again(broker.now, errand),
             };

@@ -101,13 +101,12 @@ impl FetchLane {
 }
 
 impl Broker {
-    /// Tells the shell where the other         for voter in self.settings.cluster.voters.clone() {
+    /// Tells the shell where the other voters are: they are known before anything else.
+    pub(super) fn tell_voters(&mut self, out: &mut Vec<Effect<'_>>) {
+        for voter in self.settings.cluster.voters.clone() {
             if voter.id == self.node {
                 continue;
-            }s are: they are known before anything else.
-    pub(super) fn tell_voters(&mut self, out: &mut Vec<Effect<'_>>) {
-        let voters = self.settings.cluster.voters.clone();
-        for voter in voters.into_iter().filter(|voter| voter.id != self.node) {
+            }
             for lane in [Lane::Quorum, Lane::Control] {
                 self.tell_address(voter.id, lane, Some((voter.host.clone(), voter.port)), out);
             }

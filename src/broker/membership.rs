@@ -58,11 +58,6 @@ enum Leaving {
 }
 
 impl Membership {
-    /// The broker epoch; -1 before the registration.
-    pub(super) fn epoch(&self) -> i64 {
-        self.epoch
-    }
-
     /// A broker that nobody knows yet.
     pub(super) fn new(seed: [u64; 2]) -> Membership {
         let mut incarnation = Uuid::ZERO;

@@ -269,7 +269,8 @@ impl Broker {
     /// Asks the controller; `then` gets its reply once the records are on disk and the logs that they call for are open.
     pub fn command(&mut self, now: Millis, command: Command, then: Then<Option<Reply>>, out: &mut Vec<Effect<'_>>) {
         if !self.may_decide(out) {
-            return then(self, None, out);
+            let reply = self.not_decided();
+            return then(self, reply, out);
         }
         let token = self.parked.put(Waiting::Meta(then), None);
         self.controller.submit(now, token, command);

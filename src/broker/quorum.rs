@@ -7,7 +7,7 @@ use crate::error::ErrorCode;
 use crate::event::{Effect, StorageFault};
 use crate::meta::quorum::{BadMessage, Entry, Index, Quorum, QuorumConfig, QuorumStatus, Ready, Restored, SnapshotData};
 use crate::meta::quorum::{Term, Write};
-use crate::meta::{self, Image, Reply, record::BadRecord, record::Record};
+use crate::meta::{self, Image, Refusal, Reply, record::BadRecord, record::Record};
 use crate::parked::{Part, Token, Waiting};
 use crate::types::{LogId, Millis, NodeId, Offset, Partition, TopicId};
 use std::borrow::Cow;
@@ -228,9 +228,16 @@ impl Broker {
         self.meta.flight = None;
         for token in self.controller.deactivate() {
             if let Some(Waiting::Meta(then)) = self.parked.take(token) {
-                then(self, None, out);
+                let reply = self.not_decided();
+                then(self, reply, out);
             }
         }
+    }
+
+    /// What a command comes to that cannot be decided here: somewhere else it can, where there are other nodes.
+    pub(super) fn not_decided(&self) -> Option<Reply> {
+        let refusal = || Refusal::new(ErrorCode::NotController, "This node is not the active controller.");
+        self.settings.cluster.is_cluster().then(|| Reply::Refused(refusal()))
     }
 
     /// Proposes the controller's next batch.

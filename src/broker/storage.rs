@@ -138,6 +138,9 @@ impl Broker {
         result: Result<Offset, StorageFault>,
         out: &mut Vec<Effect<'_>>,
     ) {
+        if log == META_LOG {
+            return self.trimmed_metadata(generation, result, out);
+        }
         let Some(hosted) = self.hosted.get_mut(log.0 as usize).and_then(Option::as_mut) else { return };
         if hosted.generation != generation {
             return;
