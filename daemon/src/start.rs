@@ -179,6 +179,10 @@ fn bind(settings: &BrokerSettings) -> Result<Bindings, String> {
         addresses.listeners.push(told.url());
         endpoints.push(Endpoint { host: told.host, port });
     }
+    for (index, listener) in (settings.listeners.len()..).zip(&settings.cluster.controller_listeners) {
+        let bound = bind_all(&listener.host, listener.port, sizes)?;
+        sockets.extend(bound.sockets.into_iter().map(|socket| ListenSocket { listener: Some(index), socket }));
+    }
     if let Some((host, port)) = &settings.http_listener {
         let sizes = SocketSizes { backlog: 32, receive: None, send: None };
         let bound = bind_all(host, *port, sizes).map_err(|why| format!("http.listener: {why}"))?;

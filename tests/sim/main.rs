@@ -1,9 +1,9 @@
 //! The simulator: the production core, a virtual clock, disks that forget, clients that keep count.
 //!
-//! Three kinds of worlds: one of producers and consumers, one of groups and their members, and clusters of several nodes.
-//! A failing seed is the whole bug report: `KQ_SEED=17 cargo test --profile ci --test sim`, or `KQ_GROUP_SEED=17` for one
-//! of groups, `KQ_CLUSTER_SEED=17` for a cluster. `KQ_SIM_SEEDS` sets how many seeds of the first two kinds are tried,
-//! `KQ_CLUSTER_SEEDS` how many clusters.
+//! Four kinds of worlds: one of producers and consumers, one of groups and their members, one of the metadata quorum alone,
+//! and clusters of several nodes. A failing seed is the whole bug report: `KQ_SEED=17 cargo test --profile ci --test sim`,
+//! or `KQ_GROUP_SEED=17`, `KQ_QUORUM_SEED=17`, `KQ_CLUSTER_SEED=17`. `KQ_SIM_SEEDS` sets how many seeds of each kind are
+//! tried, `KQ_CLUSTER_SEEDS` how many clusters.
 
 #![allow(clippy::disallowed_methods, reason = "which seeds to live through is told by the environment")]
 
@@ -16,6 +16,7 @@ mod consumer;
 mod member;
 mod oracle;
 mod producer;
+mod quorum;
 mod store;
 mod world;
 
@@ -46,11 +47,12 @@ type Kind = (&'static str, fn(u64, Telling) -> Result<Summary, String>);
 const DATA: Kind = ("KQ_SEED", run);
 /// Members of groups.
 const GROUPS: Kind = ("KQ_GROUP_SEED", run_groups);
-
+/// Nodes of the metadata quorum.
+const QUORUM: Kind = ("KQ_QUORUM_SEED", quorum::run);
 /// Nodes of a cluster, and clients that follow its leaders.
 const CLUSTER: Kind = ("KQ_CLUSTER_SEED", cluster::run);
 /// All of them.
-const KINDS: [Kind; 3] = [DATA, GROUPS, CLUSTER];
+const KINDS: [Kind; 4] = [DATA, GROUPS, QUORUM, CLUSTER];
 
 /// Lives through a seed; panics with the command that does it again.
 fn live((name, run): Kind, seed: u64, telling: Telling) -> Summary {
@@ -102,6 +104,14 @@ fn cluster_quarter(first: u64) {
         all.crashes, all.acks, all.reads, all.commits, all.slowest_ms
     );
     assert!(all.acks > 0 && all.reads > 0 && all.commits > 0, "nothing happens in this world");
+}
+
+fn quorum_seeds(quarters: [u64; 2]) {
+    for first in quarters {
+        let Some(all) = quarter(QUORUM, first) else { return };
+        println!("{} crashes, {} entries committed", all.crashes, all.acks);
+        assert!(all.acks > 0 && all.crashes > 0, "nothing happens in this world");
+    }
 }
 
 #[test]
@@ -162,6 +172,16 @@ fn clusters_third_quarter() {
 #[test]
 fn clusters_last_quarter() {
     cluster_quarter(3);
+}
+
+#[test]
+fn quorum_first_half() {
+    quorum_seeds([0, 1]);
+}
+
+#[test]
+fn quorum_last_half() {
+    quorum_seeds([2, 3]);
 }
 
 #[test]

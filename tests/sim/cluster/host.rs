@@ -38,6 +38,8 @@ pub enum Ending {
 pub struct Host {
     /// Directories: the first has the metadata.
     pub disks: Vec<MemoryDisk>,
+    /// Their ids (KIP-858): another disk has another one.
+    pub disk_ids: Vec<Uuid>,
     /// What runs.
     pub process: Option<Process>,
     /// What its clock shows more than the world's, in milliseconds.
@@ -72,8 +74,16 @@ pub struct Process {
 impl Host {
     /// A machine that was never started.
     pub fn new(chance: &mut Chance) -> Host {
-        let disks = (0..=chance.below(2)).map(|_| MemoryDisk::new()).collect();
-        Host { disks, process: None, skew_ms: chance.below(7_200_000) - 3_600_000, paused_until: 0, loses_disk: false, life: 0 }
+        let count = 1 + chance.below(2);
+        Host {
+            disks: (0..count).map(|_| MemoryDisk::new()).collect(),
+            disk_ids: (0..count).map(|_| new_id(chance)).collect(),
+            process: None,
+            skew_ms: chance.below(7_200_000) - 3_600_000,
+            paused_until: 0,
+            loses_disk: false,
+            life: 0,
+        }
     }
 
     /// When its node wants to be called, by the world's clock.
@@ -91,6 +101,13 @@ impl Host {
             _ => None,
         }
     }
+}
+
+fn new_id(chance: &mut Chance) -> Uuid {
+    let mut id = [0; 16];
+    id[..8].copy_from_slice(&chance.bits().to_be_bytes());
+    id[8..].copy_from_slice(&chance.bits().to_be_bytes());
+    Uuid(id)
 }
 
 /// The settings of node `id` among `size`.
@@ -113,12 +130,13 @@ impl Cluster {
             return;
         }
         let id = h + 1;
-        let node = Node::new(NodeConfig {
+        let mut node = Node::new(NodeConfig {
             settings: Arc::new(settings(id, self.hosts.len(), &self.tuning)),
             cluster_id: Uuid([7; 16]),
             endpoints: vec![Endpoint { host: format!("node{id}"), port: DATA_PORT }],
             seed: [self.chance.bits(), self.chance.bits()],
         });
+        node.set_log_dirs(self.hosts[h].disk_ids.clone());
         let mut shape = self.shape.clone();
         let mut store = Store::open(self.hosts[h].disks.clone(), &mut shape).expect("disks that work");
         store.written = Some(Vec::new());
@@ -162,6 +180,7 @@ impl Cluster {
         }
         if std::mem::take(&mut self.hosts[h].loses_disk) {
             self.hosts[h].disks[1] = MemoryDisk::new();
+            self.hosts[h].disk_ids[1] = new_id(&mut self.chance);
             self.lost_disk_at = self.now;
             self.oracle.tell(|| format!("{} n{} has lost a disk", self.now, h + 1));
         }
