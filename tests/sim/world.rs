@@ -472,6 +472,7 @@ pub fn brief(effect: &Effect<'_>) -> String {
     let mut text = match effect {
         Effect::Append { log, base_offset, .. } => format!("Append {log:?} at {base_offset}"),
         Effect::Reply { conn, slot, .. } => format!("Reply {conn:?} {slot}"),
+        Effect::Send { node, lane, frame } => format!("Send {lane:?} to {node}: key {:?}", &frame[..2]),
         other => format!("{other:?}"),
     };
     text.truncate(160);

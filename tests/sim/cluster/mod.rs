@@ -35,6 +35,9 @@ const EVENTS_MAX: u64 = 1_000_000;
 /// Places from which clients come, so that some of them can be cut off together with a node.
 const CLIENT_ROOMS: usize = 2;
 
+/// When a run begins: no clock of a node shows less than nothing.
+const BEGINNING: Millis = 1_000_000_000;
+
 enum Event {
     Arrive { conn: u64, way: Way, parcel: Parcel },
     Release { conn: u64, way: Way },
@@ -156,7 +159,7 @@ impl Cluster {
             tuning: tuning(&mut chance, size),
             chance,
             shape,
-            now: 1_000_000,
+            now: BEGINNING,
             events: BTreeMap::new(),
             event_count: 0,
             hosts,

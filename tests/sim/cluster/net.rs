@@ -2,6 +2,7 @@
 //! blocked holds bytes back; they arrive once it is free, or the connection breaks first, as TCP does it.
 
 use super::host::{CONTROLLER_PORT, DATA_PORT, Ending};
+use super::seat::Someone;
 use super::{Cluster, Event};
 use kq::event::{Input, Lane, Peer};
 use kq::types::{ConnId, Millis, NodeId};
@@ -288,7 +289,10 @@ impl Cluster {
             }
             (Way::Back, Parcel::Frame(bytes)) if conn.near_open => match conn.near {
                 Near::Seat(seat) => self.answered(seat, id, &bytes),
-                Near::Lane(host, node, lane) => self.step(host, Input::PeerReply { node, lane, bytes: &bytes }),
+                Near::Lane(host, node, lane) => {
+                    self.oracle.tell(|| format!("{} n{} reply on {lane:?} of {node}: {bytes:?}", self.now, host + 1));
+                    self.step(host, Input::PeerReply { node, lane, bytes: &bytes });
+                }
             },
             (Way::Back, Parcel::Fin) if conn.near_open => {
                 let near = conn.near;
@@ -307,6 +311,7 @@ impl Cluster {
 
     fn lane_lost(&mut self, h: usize, node: NodeId, lane: Lane) {
         let now = self.now;
+        self.oracle.tell(|| format!("{now} n{} has lost {lane:?} to {node}", h + 1));
         if let Some(process) = &mut self.hosts[h].process {
             process.lanes.remove(&(node, lane));
             process.lost_at.insert((node, lane), now);
@@ -334,7 +339,10 @@ impl Cluster {
     pub(super) fn close(&mut self, h: usize, id: u64, reason: &str) {
         let Some(conn) = self.conns.get_mut(&id) else { return };
         conn.far_open = false;
-        if let Near::Seat(seat) = conn.near {
+        // Only what is passed on to a controller that does not answer has no other way to fail.
+        if let Near::Seat(seat) = conn.near
+            && !matches!(self.seats[seat].someone, Someone::Admin(_))
+        {
             let name = self.seats[seat].someone.client().name();
             self.oracle.violated(format!("n{} closed the connection of {name}: {reason}", h + 1));
         }

@@ -23,9 +23,12 @@ impl Cluster {
         let awake = self.hosts.iter().map(|host| host.paused_until).max();
         self.advance(awake.unwrap_or(0));
         self.recover();
-        if self.chance.one_in(3) {
+        if self.oracle.violation.is_none() && self.chance.one_in(3) {
             self.everybody_again();
             self.recover();
+        }
+        if self.oracle.violation.is_some() {
+            return;
         }
         self.busy = false;
         if !self.advance_until(PATIENCE_MS, Cluster::is_idle) {
