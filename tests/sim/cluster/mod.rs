@@ -32,6 +32,8 @@ use witness::Witness;
 
 /// No run takes more events than this: beyond, something turns in circles.
 const EVENTS_MAX: u64 = 1_000_000;
+/// No node has to be called more often at one moment.
+const TICKS_MAX: u64 = 100;
 /// Places from which clients come, so that some of them can be cut off together with a node.
 const CLIENT_ROOMS: usize = 2;
 
@@ -63,6 +65,9 @@ pub struct Cluster {
     now: Millis,
     events: BTreeMap<(Millis, u64), Event>,
     event_count: u64,
+    /// When a node was called last because it wanted to be, and how often at that moment.
+    ticked_at: Millis,
+    ticks: u64,
     hosts: Vec<Host>,
     conns: BTreeMap<u64, Conn>,
     next_conn: u64,
@@ -153,6 +158,8 @@ impl Cluster {
                 people.push(Someone::Consumer(Consumer::roaming(index, partition)));
             }
         }
+        let compacted = topics.iter().filter(|topic: &&Topic| topic.cleanup == Cleanup::Compact);
+        let compacted = compacted.map(|topic| topic.name.clone()).collect();
         let mut room = || size + chance.below(CLIENT_ROOMS as i64) as usize;
         let seats: Vec<Seat> = people.into_iter().map(|someone| Seat::new(someone, room())).collect();
         Cluster {
@@ -162,6 +169,8 @@ impl Cluster {
             now: BEGINNING,
             events: BTreeMap::new(),
             event_count: 0,
+            ticked_at: 0,
+            ticks: 0,
             hosts,
             conns: BTreeMap::new(),
             next_conn: 0,
@@ -171,7 +180,7 @@ impl Cluster {
             seats,
             topics,
             oracle: Oracle::of_replicas(),
-            witness: Witness::default(),
+            witness: Witness::new(compacted),
             busy: true,
             calm: false,
             summary: Summary::default(),
@@ -229,7 +238,12 @@ impl Cluster {
         };
         self.now = at;
         if let Some((_, host)) = tick.filter(|tick| tick.0 == at) {
-            self.event_count += 1;
+            self.ticks = if at == self.ticked_at { self.ticks + 1 } else { 0 };
+            self.ticked_at = at;
+            if self.ticks > TICKS_MAX {
+                self.oracle.violated(format!("n{} wants to be called again and again", host + 1));
+                return false;
+            }
             self.step(host, Input::Tick);
         }
         while let Some(entry) = self.events.first_entry()

@@ -7,7 +7,6 @@ use super::witness::compare;
 use super::{Cluster, Event};
 use crate::oracle::Cleanup;
 use crate::store::Content;
-use kq::meta::METADATA_TOPIC;
 use kq::types::Millis;
 use std::collections::BTreeMap;
 
@@ -103,11 +102,8 @@ impl Cluster {
         for (h, host) in self.hosts.iter_mut().enumerate() {
             let Some(process) = &mut host.process else { return Err(format!("n{} does not run", h + 1)) };
             for content in process.store.contents().expect("disks that work") {
-                // Each node compacts at its own times, and has a quorum's journal of its own.
-                let compacted = !self.topics.iter().any(|topic| {
-                    topic.id == Some(content.name.topic_id) && topic.cleanup == Cleanup::Delete
-                });
-                if content.name.topic != METADATA_TOPIC && !compacted {
+                let known = self.topics.iter().any(|topic| topic.id == Some(content.name.topic_id));
+                if known && !self.witness.is_compacted(&content.name.topic) {
                     logs.entry(content.name.dir_name()).or_default().push((h, content));
                 }
             }

@@ -5,6 +5,7 @@ use super::observer::{News, Said, news};
 use crate::oracle::Place;
 use crate::store::{Content, Written};
 use kq::api::metadata::MetadataResponse;
+use kq::group::OFFSETS_TOPIC;
 use kq::meta::METADATA_TOPIC;
 use kq::record::batches;
 use kq::types::{Epoch, Millis, NodeId, Offset};
@@ -14,8 +15,9 @@ use std::collections::BTreeMap;
 const STAMPED_BYTES: usize = 16;
 
 /// See the module.
-#[derive(Default)]
 pub struct Witness {
+    /// Topics of which each node keeps what it likes.
+    compacted: Vec<String>,
     leaders: BTreeMap<(Place, Epoch), NodeId>,
     written: BTreeMap<(Place, Epoch, Offset), (u64, usize)>,
     last: Option<Sight>,
@@ -33,6 +35,12 @@ pub struct Sight {
 }
 
 impl Witness {
+    /// One who has seen nothing; `compacted` topics are not compared.
+    pub fn new(mut compacted: Vec<String>) -> Witness {
+        compacted.extend([METADATA_TOPIC.to_owned(), OFFSETS_TOPIC.to_owned()]);
+        Witness { compacted, leaders: BTreeMap::new(), written: BTreeMap::new(), last: None }
+    }
+
     /// Somebody was told who leads.
     pub fn heard(&mut self, response: &MetadataResponse<'_>) -> Result<(), String> {
         news(response, 0).said.iter().try_for_each(|said| self.leads(said))
@@ -64,9 +72,14 @@ impl Witness {
         }
     }
 
+    /// Whether each node keeps what it likes of a topic.
+    pub fn is_compacted(&self, topic: &str) -> bool {
+        self.compacted.iter().any(|name| name == topic)
+    }
+
     /// A batch went into a log of a node.
     pub fn wrote(&mut self, host: usize, batch: &Written) -> Result<(), String> {
-        if batch.name.topic == METADATA_TOPIC {
+        if self.is_compacted(&batch.name.topic) {
             return Ok(());
         }
         let body = batch.bytes.get(STAMPED_BYTES..).unwrap_or_default();
