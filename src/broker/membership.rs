@@ -138,7 +138,8 @@ impl Broker {
         let m = &self.membership;
         let until = match m.leaving {
             Leaving::Left => return None,
-            Leaving::Asking { until } | Leaving::HandingOver { until } => Some(until),
+            Leaving::HandingOver { until } => return Some(until),
+            Leaving::Asking { until } => Some(until),
             Leaving::No => None,
         };
         let due = (!m.asking).then_some(m.due);
@@ -151,14 +152,14 @@ impl Broker {
 
     /// What is due after every step.
     pub(super) fn mind_membership(&mut self, now: Millis, out: &mut Vec<Effect<'_>>) {
-        if !matches!(self.start, Start::Joining | Start::Ready) || self.has_left() {
-            return;
-        }
         if let Leaving::HandingOver { until } = self.membership.leaving {
             if until <= now || self.controller() != Some(self.node) {
                 self.membership.leaving = Leaving::Left;
                 self.drop_errands(out);
             }
+            return;
+        }
+        if !matches!(self.start, Start::Joining | Start::Ready) || self.has_left() {
             return;
         }
         if self.start == Start::Joining {
