@@ -3,7 +3,7 @@
 use crate::api;
 use crate::broker::{Broker, Endpoint};
 use crate::config::BrokerSettings;
-use crate::event::{Effect, Input};
+use crate::event::{Effect, Input, Lane};
 use crate::types::{Millis, Uuid};
 use std::sync::Arc;
 
@@ -69,6 +69,7 @@ impl Node {
             Input::Synced { log, generation, result } => broker.synced(now, log, generation, result, out),
             Input::Answer { token, answer } => broker.answered(token, answer, out),
             Input::Trimmed { log, generation, result } => broker.trimmed(log, generation, result, out),
+            Input::PeerLost { node, lane: Lane::Quorum } => broker.quorum_lost(now, node, out),
             Input::PeerReply { .. } | Input::PeerLost { .. } => {}
             Input::DirFailed { dir } => broker.dir_failed(dir, out),
             Input::Tick => {}
@@ -79,6 +80,7 @@ impl Node {
             }
         }
         broker.tick(now, out);
+        api::quorum_message::pump(broker, out);
         if self.stopping && broker.parked.is_empty() {
             self.stopping = false;
             broker.save_producers(out);

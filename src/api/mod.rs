@@ -27,6 +27,7 @@ pub mod describe_configs;
 pub mod describe_groups;
 pub mod describe_log_dirs;
 pub mod describe_producers;
+pub mod describe_quorum;
 pub mod describe_topic_partitions;
 mod dispatch;
 pub mod elect_leaders;
@@ -47,6 +48,7 @@ pub mod offset_delete;
 pub mod offset_fetch;
 pub mod offset_for_leader_epoch;
 pub mod produce;
+pub mod quorum_message;
 pub mod sync_group;
 pub mod unregister_broker;
 
@@ -226,6 +228,7 @@ table! {
     alter_partition_reassignments::AlterPartitionReassignments,
     list_partition_reassignments::ListPartitionReassignments,
     offset_delete::OffsetDelete,
+    describe_quorum::DescribeQuorum,
     alter_partition::AlterPartition,
     describe_cluster::DescribeCluster,
     describe_producers::DescribeProducers,

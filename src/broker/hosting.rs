@@ -28,14 +28,21 @@ impl Broker {
             Record::Partition(r) => self.host(r.topic_id, r.partition_id, out),
             Record::PartitionChange(r) => {
                 let log = self.log_of(r.topic_id, r.partition_id)?;
-                let partition = self.image.topic_by_id(r.topic_id)?.partitions.get(r.partition_id as usize)?;
-                let epoch = partition.leader_epoch;
-                if let Ok(leader) = self.hosted_mut(log)?.leader_mut() {
-                    leader.epoch = epoch;
-                }
+                self.partition_changed(log, r.topic_id, r.partition_id);
                 None
             }
             _ => None,
+        }
+    }
+
+    /// A partition that is hosted here has a new state in the image.
+    pub(super) fn partition_changed(&mut self, log: LogId, id: TopicId, partition: Partition) {
+        let Some(topic) = self.image.topic_by_id(id) else { return };
+        let Some(epoch) = topic.partitions.get(partition as usize).map(|partition| partition.leader_epoch) else {
+            return;
+        };
+        if let Some(Ok(leader)) = self.hosted_mut(log).map(Hosted::leader_mut) {
+            leader.epoch = epoch;
         }
     }
 
@@ -91,6 +98,15 @@ impl Broker {
         }
         topics.sort();
         topics.dedup();
+        for topic in topics {
+            self.reconfigure(&topic, out);
+        }
+    }
+
+    /// All settings anew, from the image.
+    pub(super) fn apply_all_configs(&mut self, out: &mut Vec<Effect<'_>>) {
+        self.apply_broker_settings(out);
+        let topics: Vec<String> = self.image.topics().map(|topic| topic.name.clone()).collect();
         for topic in topics {
             self.reconfigure(&topic, out);
         }

@@ -5,6 +5,7 @@ mod groups;
 mod hosting;
 mod metadata;
 mod partition;
+mod quorum;
 mod session;
 
 pub use brokers::{Living, Seen};
@@ -20,6 +21,7 @@ use crate::parked::{Parked, Part, Then, Token, Waiting};
 use crate::replica::{Leader, Moved};
 use crate::types::{ConnId, Epoch, LogId, Millis, NodeId, Offset, Partition, TopicId, Uuid};
 use crate::wire::{Message, Writer, header};
+use quorum::MetaLog;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -98,17 +100,6 @@ enum Start {
     Ready,
 }
 
-/// The metadata log's positions.
-#[derive(Debug, Default)]
-struct MetaLog {
-    generation: u32,
-    /// An append failed, and the log is being opened anew.
-    reopening: bool,
-    appended: Offset,
-    synced: Offset,
-    fault: Option<StorageFault>,
-}
-
 impl Broker {
     /// A broker that knows its settings only.
     pub fn new(settings: Arc<BrokerSettings>, cluster_id: Uuid, endpoints: Vec<Endpoint>, seed: [u64; 2]) -> Self {
@@ -129,7 +120,7 @@ impl Broker {
             parked: Parked::default(),
             producer_ids: (0, 0),
             groups: Groups::new([seed[0].rotate_left(23), seed[1].rotate_left(41)]),
-            meta: MetaLog::default(),
+            meta: MetaLog::new(seed[0].rotate_left(7) ^ seed[1]),
             hosted: Vec::new(),
             by_topic: BTreeMap::new(),
             generations: 0,
@@ -155,7 +146,17 @@ impl Broker {
     /// When something is due next.
     pub fn deadline(&self) -> Option<Millis> {
         let flush = self.flush_watch.first().map(|(at, _)| *at);
-        [self.parked.deadline(), flush, self.retention_at, self.groups.deadline()].into_iter().flatten().min()
+        [
+            self.parked.deadline(),
+            flush,
+            self.retention_at,
+            self.groups.deadline(),
+            self.quorum_deadline(),
+            self.controller.deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// A partition's slot.
@@ -214,12 +215,12 @@ impl Broker {
 
     /// Asks the controller; `then` gets its reply once the records are on disk and the logs that they call for are open.
     pub fn command(&mut self, now: Millis, command: Command, then: Then<Option<Reply>>, out: &mut Vec<Effect<'_>>) {
-        if self.meta.fault.is_some() || self.meta.reopening {
+        if !self.may_decide(out) {
             return then(self, None, out);
         }
         let token = self.parked.put(Waiting::Meta(then), None);
         self.controller.submit(now, token, command);
-        self.pump_controller(now, out);
+        self.drive_quorum(now, out);
     }
 
     /// Answers [`Effect::Open`].
@@ -330,6 +331,9 @@ impl Broker {
         result: Result<Offset, StorageFault>,
         out: &mut Vec<Effect<'_>>,
     ) {
+        if log == META_LOG {
+            return self.trimmed_metadata(generation, result, out);
+        }
         let Some(hosted) = self.hosted.get_mut(log.0 as usize).and_then(Option::as_mut) else { return };
         if hosted.generation != generation {
             return;
@@ -389,6 +393,7 @@ impl Broker {
             self.retain(now, out);
         }
         self.tick_groups(now, out);
+        self.tick_quorum(now, out);
     }
 
     /// Asks for a producer snapshot at the end of every log that has records, so that the next start need not read

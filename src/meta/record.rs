@@ -3,9 +3,9 @@
 //! A record's `key` is its type on disk. Before its body stand a frame version, the type and the version, each an
 //! unsigned varint.
 
-use super::{LEADER_UNCHANGED, NO_LEADER};
 use super::controller::Registration;
 use super::image::ResourceType;
+use super::{LEADER_UNCHANGED, NO_LEADER};
 use crate::message;
 use crate::record::RecordError;
 use crate::record::batch;
@@ -388,6 +388,12 @@ fn owned(r: RegisterBrokerRecord<'_>) -> RegisterBrokerRecord<'static> {
 /// Why the metadata log cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadRecord(String);
+
+impl BadRecord {
+    pub(super) fn new(what: impl Into<String>) -> Self {
+        BadRecord(what.into())
+    }
+}
 
 impl fmt::Display for BadRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
