@@ -15,6 +15,9 @@ mod move_replicas;
 mod place;
 mod topics;
 
+#[cfg(test)]
+mod tests;
+
 pub use command::{
     Chosen, Command, Committed, ConfigChange, Created, DryRun, Election, FactorChange, Heartbeat, IsrChange,
     MorePartitions, NewTopic, Ongoing, PartitionResult, PartitionState, Reassignment, Refusal, Registration, Reply,
