@@ -107,8 +107,7 @@ impl<'a> Change<'a> {
                     self.recovering = true;
                     cleanness = Cleanness::Unclean;
                 }
-                Found::Nobody => self.last_known = vec![self.was.leader],
-                Found::InSync(_) => {}
+                Found::InSync(_) | Found::Nobody => {}
             }
         }
         if leader == LEADER_UNCHANGED && self.was.leader != NO_LEADER && self.drops_a_replica() {
@@ -233,8 +232,8 @@ impl Controller {
         let (record, cleanness) = change?;
         if cleanness == Cleanness::Unclean {
             let message = format!(
-                "unclean election: broker {} leads {topic}-{} without having been in sync; acknowledged records that it \
-                 lacks are lost",
+                "unclean election: broker {} leads {topic}-{} though it may lack acknowledged records; those that it lacks \
+                 are lost",
                 record.leader, record.partition_id
             );
             self.note(Level::Error, message);
