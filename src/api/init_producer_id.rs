@@ -8,7 +8,7 @@ use crate::broker::Broker;
 use crate::error::ErrorCode;
 use crate::event::Effect;
 use crate::message;
-use crate::meta::{Command, PRODUCER_ID_BLOCK, Reply};
+use crate::meta::{Command, PRODUCER_ID_BLOCK, Refusal, Reply};
 use crate::wire::Str;
 
 /// InitProducerId's place in the table.
@@ -71,8 +71,8 @@ pub(super) fn handle(
                 broker.producer_ids = (first + 1, first + PRODUCER_ID_BLOCK);
                 InitProducerIdResponse { producer_id: first, producer_epoch: 0, ..Default::default() }
             }
-            _ => InitProducerIdResponse {
-                error_code: ErrorCode::KafkaStorageError.code(),
+            other => InitProducerIdResponse {
+                error_code: Refusal::of(other).code.code(),
                 producer_epoch: -1,
                 ..Default::default()
             },
