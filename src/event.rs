@@ -29,10 +29,12 @@ pub enum Input<'a> {
         /// The connection.
         conn: ConnId,
     },
-    /// Answers [`Effect::Open`].
+    /// Answers [`Effect::Open`], [`Effect::Truncate`] and [`Effect::Restart`].
     Opened {
         /// The log.
         log: LogId,
+        /// The generation that was asked for.
+        generation: u32,
         /// What was found, or why it could not be opened.
         result: Result<Opened, StorageFault>,
     },
@@ -118,6 +120,8 @@ pub struct Opened {
     pub end: Offset,
     /// Everything below is on disk. After an unclean stop this equals `end`: recovery syncs what it kept.
     pub synced: Offset,
+    /// Everything below was known to be committed, as of the last checkpoint: it may be above `end`, or far below.
+    pub high_watermark: Offset,
     /// Producer state as of `end`.
     pub producers: Producers,
     /// Leader epochs and the offsets at which they began, oldest first.
@@ -249,6 +253,11 @@ pub enum Effect<'a> {
         generation: u32,
         /// Epochs and start offsets, oldest first.
         epochs: Vec<(Epoch, Offset)>,
+    },
+    /// Write down high watermarks, all that are to be kept, without waiting for anything.
+    SaveHighWatermarks {
+        /// Logs and their high watermarks.
+        offsets: Vec<(LogId, Offset)>,
     },
     /// Throw away everything at and above `to`, and make that durable. Answered by [`Input::Opened`] with what is left.
     Truncate {

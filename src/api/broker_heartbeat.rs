@@ -54,6 +54,7 @@ pub(super) fn handle(broker: &mut Broker, cx: Context<'_>, request: BrokerHeartb
         want_fence: request.want_fence,
         want_shutdown: request.want_shut_down,
     };
+    broker.broker_speaks_on(to.conn, request.broker_id);
     let then = move |broker: &mut Broker, reply: Option<Reply>, out: &mut Vec<Effect<'_>>| {
         let response = match reply {
             Some(Reply::Heartbeat { caught_up, fenced, should_shutdown }) => BrokerHeartbeatResponse {

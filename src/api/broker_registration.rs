@@ -78,6 +78,7 @@ pub(super) fn handle(
         previous_epoch: request.previous_broker_epoch,
         log_dirs: request.log_dirs,
     };
+    broker.broker_speaks_on(to.conn, request.broker_id);
     let then = move |broker: &mut Broker, reply: Option<Reply>, out: &mut Vec<Effect<'_>>| {
         let response = match reply {
             Some(Reply::Registered { epoch }) => {

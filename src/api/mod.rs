@@ -46,7 +46,9 @@ pub mod offset_commit;
 pub mod offset_delete;
 pub mod offset_fetch;
 pub mod offset_for_leader_epoch;
+pub mod peer;
 pub mod produce;
+pub mod quorum_message;
 pub mod sync_group;
 pub mod unregister_broker;
 

@@ -4,11 +4,11 @@ use crate::chance::Chance;
 use kq::error::ErrorCode;
 use kq::event::{Answer, Appended, DirUse, Effect, LogName, Opened, Question, Read, StorageFault};
 use kq::log::checkpoint::{
-    LOG_STARTS, Offsets, RECOVERY_POINTS, read_offsets, take_clean_shutdown, write_clean_shutdown, write_offsets,
+    HIGH_WATERMARKS, LOG_STARTS, Offsets, RECOVERY_POINTS, read_offsets, take_clean_shutdown, write_clean_shutdown, write_offsets,
 };
 use kq::log::memory::MemoryDisk;
 use kq::log::{
-    AppendBatch, DirtyFiles, Disk, DiskError, DiskErrorKind, DiskFile, DiskResult, Log, LogConfig, Opening, exists,
+    AppendBatch, Cut, DirtyFiles, Disk, DiskError, DiskErrorKind, DiskFile, DiskResult, Log, LogConfig, Opening, exists,
     is_deleted_dir, topic_id_of,
 };
 use kq::types::{Epoch, FileRange, LogId, Millis, Offset};
@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// A completion on its way to the node.
 #[derive(Debug)]
 pub enum Done {
-    Opened { log: LogId, result: Result<Opened, StorageFault> },
+    Opened { log: LogId, generation: u32, result: Result<Opened, StorageFault> },
     Appended { log: LogId, generation: u32, result: Result<Appended, StorageFault> },
     Synced { log: LogId, generation: u32, result: Result<Offset, StorageFault> },
     Trimmed { log: LogId, generation: u32, result: Result<Offset, StorageFault> },
@@ -49,6 +49,7 @@ struct Dir {
     clean: bool,
     recovery_points: Offsets,
     starts: Offsets,
+    high_watermarks: Offsets,
 }
 
 struct Entry {
@@ -79,7 +80,8 @@ impl Store {
                 disk.remove_dir(name)?;
             }
             let (recovery_points, starts) = (read_offsets(&disk, RECOVERY_POINTS)?, read_offsets(&disk, LOG_STARTS)?);
-            dirs.push(Dir { disk, online: true, broken: false, clean, recovery_points, starts });
+            let high_watermarks = read_offsets(&disk, HIGH_WATERMARKS)?;
+            dirs.push(Dir { disk, online: true, broken: false, clean, recovery_points, starts, high_watermarks });
         }
         Ok(Store {
             dirs,
@@ -108,7 +110,7 @@ impl Store {
         match effect {
             Effect::Open { log, generation, name, config, replay } => {
                 let result = self.open_log(now, log, generation, &name, &config, replay);
-                self.done.push(Done::Opened { log, result });
+                self.done.push(Done::Opened { log, generation, result });
             }
             Effect::Delete { log } => self.delete(log),
             Effect::Configure { log, config } => {
@@ -153,6 +155,9 @@ impl Store {
                 let answer = self.answer(question);
                 self.done.push(Done::Answer { token, answer });
             }
+            Effect::Truncate { log, generation, to } => self.cut(now, log, generation, Cut::From(to)),
+            Effect::Restart { log, generation, start } => self.cut(now, log, generation, Cut::All(start)),
+            Effect::SaveHighWatermarks { offsets } => self.save_high_watermarks(&offsets),
             other => return Some(other),
         }
         None
@@ -190,6 +195,7 @@ impl Store {
             log_start: known(&state.starts),
         };
         let first = old.is_none();
+        let high_watermark = if first { known(&state.high_watermarks) } else { 0 };
         let unclean = !state.clean && first;
         let result = (|| {
             let mut epochs = None;
@@ -221,7 +227,7 @@ impl Store {
             let content = if replay { open.read_all()? } else { Vec::new() };
             let (start, end) = (found.start, found.end);
             let (producers, epochs) = (found.producers, found.epochs);
-            Ok((open, Opened { dir, start, end, synced: end, producers, epochs, unclean, content }))
+            Ok((open, Opened { dir, start, end, synced: end, high_watermark, producers, epochs, unclean, content }))
         })();
         let name = name.clone();
         let (open, result) = match result {
@@ -247,12 +253,65 @@ impl Store {
         result
     }
 
+    /// Cuts a log, as the daemon does: the recovery points go to disk without it first.
+    fn cut(&mut self, now: Millis, log: LogId, generation: u32, cut: Cut) {
+        let Some(entry) = self.entries.get_mut(&log) else { return };
+        entry.generation = generation;
+        let (dir, key) = (entry.dir, (entry.name.topic.clone(), entry.name.partition));
+        let Some(mut open) = entry.log.take().filter(|_| self.dirs[dir].online && !self.dirs[dir].broken) else {
+            return self.done.push(Done::Opened { log, generation, result: Err(fault("out of service")) });
+        };
+        self.dirs[dir].recovery_points.remove(&key);
+        let points = self.offsets_of(dir, &self.dirs[dir].recovery_points, Log::recovery_point);
+        let disk = self.dirs[dir].disk.clone();
+        let done = write_offsets(&disk, RECOVERY_POINTS, &points).and_then(|()| open.cut(cut, now)).and_then(|()| {
+            if let Cut::All(start) = cut {
+                self.dirs[dir].starts.insert(key, start);
+                let starts = self.offsets_of(dir, &self.dirs[dir].starts, Log::start);
+                write_offsets(&disk, LOG_STARTS, &starts)?;
+            }
+            open.stand(now)
+        });
+        let result = match done {
+            Ok(found) => {
+                let (start, end, producers, epochs) = (found.start, found.end, found.producers, found.epochs);
+                if let Some(entry) = self.entries.get_mut(&log) {
+                    entry.log = Some(open);
+                }
+                Ok(Opened { dir, start, end, synced: end, producers, epochs, ..Opened::default() })
+            }
+            Err(error) => {
+                self.failed(dir, &error);
+                Err(fault(&error.what))
+            }
+        };
+        self.done.push(Done::Opened { log, generation, result });
+    }
+
+    fn save_high_watermarks(&mut self, offsets: &[(LogId, Offset)]) {
+        for dir in 0..self.dirs.len() {
+            let told = offsets.iter().filter_map(|(log, offset)| {
+                let entry = self.entries.get(log).filter(|entry| entry.dir == dir)?;
+                Some(((entry.name.topic.clone(), entry.name.partition), *offset))
+            });
+            let told: Offsets = told.collect();
+            if self.dirs[dir].online && self.dirs[dir].high_watermarks != told {
+                self.dirs[dir].high_watermarks.clone_from(&told);
+                if let Err(error) = write_offsets(&self.dirs[dir].disk, HIGH_WATERMARKS, &told) {
+                    self.failed(dir, &error);
+                }
+            }
+        }
+    }
+
     fn delete(&mut self, log: LogId) {
         let Some(Entry { dir, log: Some(open), name, .. }) = self.entries.remove(&log) else { return };
         // A topic made anew under this name must not inherit its offsets.
         let key = (name.topic, name.partition);
         self.dirs[dir].starts.remove(&key);
         self.dirs[dir].recovery_points.remove(&key);
+        let had = self.dirs[dir].high_watermarks.remove(&key).is_some();
+        let marks = self.dirs[dir].high_watermarks.clone();
         let starts = self.offsets_of(dir, &self.dirs[dir].starts, Log::start);
         let points = self.offsets_of(dir, &self.dirs[dir].recovery_points, Log::recovery_point);
         let disk = self.dirs[dir].disk.clone();
@@ -260,7 +319,8 @@ impl Store {
             .delete()
             .and_then(|gone| disk.remove_dir(&gone))
             .and_then(|()| write_offsets(&disk, LOG_STARTS, &starts))
-            .and_then(|()| write_offsets(&disk, RECOVERY_POINTS, &points));
+            .and_then(|()| write_offsets(&disk, RECOVERY_POINTS, &points))
+            .and_then(|()| if had { write_offsets(&disk, HIGH_WATERMARKS, &marks) } else { Ok(()) });
         if let Err(error) = done {
             self.failed(dir, &error);
         }

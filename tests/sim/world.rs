@@ -310,7 +310,7 @@ impl World {
                 // Completions come in order: what was synced before is answered by now.
                 self.hurt |= matches!(done, Done::DirFailed { .. });
                 self.step(match done {
-                    Done::Opened { log, result } => Input::Opened { log, result },
+                    Done::Opened { log, generation, result } => Input::Opened { log, generation, result },
                     Done::Appended { log, generation, result } => Input::Appended { log, generation, result },
                     Done::Synced { log, generation, result } => Input::Synced { log, generation, result },
                     Done::Trimmed { log, generation, result } => Input::Trimmed { log, generation, result },

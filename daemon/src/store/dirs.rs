@@ -7,7 +7,7 @@ use crate::mailbox::Mailbox;
 use crate::store::Done;
 use kq::config::BrokerSettings;
 use kq::log::checkpoint::{
-    CLEANED, LOG_STARTS, MetaProperties, Offsets, RECOVERY_POINTS, read_offsets, remove_clean_shutdown,
+    CLEANED, HIGH_WATERMARKS, LOG_STARTS, MetaProperties, Offsets, RECOVERY_POINTS, read_offsets, remove_clean_shutdown,
 };
 use kq::log::{Disk, DiskResult, is_deleted_dir, parse_dir_name};
 use kq::types::Uuid;
@@ -33,6 +33,8 @@ pub struct LogDir {
     pub starts: Arc<Offsets>,
     /// Up to where each log was compacted.
     pub cleaned: Offsets,
+    /// High watermarks of logs with several replicas, as last written.
+    pub high_watermarks: Offsets,
     /// Folders of logs found at the start that no one has opened yet.
     pub found: BTreeSet<String>,
     /// Logs in it.
@@ -95,6 +97,7 @@ fn open_one(index: usize, path: &Path, settings: &BrokerSettings, mailbox: &Mail
         recovery_points: Arc::default(),
         starts: Arc::default(),
         cleaned: Offsets::new(),
+        high_watermarks: Offsets::new(),
         found: BTreeSet::new(),
         logs: 0,
         begun: false,
@@ -196,6 +199,7 @@ impl LogDir {
         self.recovery_points = Arc::new(read_offsets(&self.disk, RECOVERY_POINTS)?);
         self.starts = Arc::new(read_offsets(&self.disk, LOG_STARTS)?);
         self.cleaned = read_offsets(&self.disk, CLEANED)?;
+        self.high_watermarks = read_offsets(&self.disk, HIGH_WATERMARKS)?;
         for name in self.disk.list("")? {
             if is_deleted_dir(&name) {
                 let disk = self.disk.clone();

@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// How a log is to be opened.
 enum How {
     /// It may be there already: what the last stop left tells what to believe.
-    AtStart { clean: bool, recovery_points: Arc<Offsets>, starts: Arc<Offsets> },
+    AtStart { clean: bool, recovery_points: Arc<Offsets>, starts: Arc<Offsets>, high_watermark: Offset },
     /// It was open in this process until an append failed: its bytes are what we wrote.
     Again { old: Box<Log<RealDisk>>, start: Offset },
 }
@@ -37,7 +37,10 @@ impl Store {
             old => {
                 let dir = old.map(|(dir, ..)| dir).or_else(|| self.choose_dir(&name));
                 let state = dir.map(|dir| &self.dirs[dir]);
+                let key = (request.name.topic.clone(), request.name.partition);
+                let high_watermark = state.and_then(|dir| dir.high_watermarks.get(&key).copied()).unwrap_or(0);
                 let how = How::AtStart {
+                    high_watermark,
                     clean: state.is_some_and(|dir| dir.clean),
                     recovery_points: state.map_or_else(Arc::default, |dir| Arc::clone(&dir.recovery_points)),
                     starts: state.map_or_else(Arc::default, |dir| Arc::clone(&dir.starts)),
@@ -48,7 +51,7 @@ impl Store {
         let Some(dir) = dir.filter(|dir| self.dirs[*dir].online) else {
             let message = format!("no log directory is in service for {name}");
             let fault = StorageFault { code: ErrorCode::KafkaStorageError, message };
-            return inputs.push(Input::Opened { log: request.log, result: Err(fault) });
+            return inputs.push(Input::Opened { log: request.log, generation: request.generation, result: Err(fault) });
         };
         let start = match &how {
             How::Again { start, .. } => Some(*start),
@@ -108,7 +111,7 @@ impl Store {
             Err(error) => {
                 let result = Err(storage_fault(&error));
                 self.disk_failed(dir, &error, inputs);
-                return inputs.push(Input::Opened { log: id, result });
+                return inputs.push(Input::Opened { log: id, generation, result });
             }
         };
         log.set_cleaned_to(cleaned.unwrap_or(0).min(log.end()));
@@ -122,7 +125,7 @@ impl Store {
             entry.held = Some(Box::new(opened));
             self.held += 1;
         } else {
-            inputs.push(Input::Opened { log: id, result: Ok(opened) });
+            inputs.push(Input::Opened { log: id, generation, result: Ok(opened) });
         }
         // A new log goes to disk, too, though nobody waits for that yet.
         if let Some(mut dirty) = dirty {
@@ -177,17 +180,19 @@ fn open_log(
     let name = &request.name;
     let config = Arc::clone(&request.config);
     let mut epochs = None;
-    let (opening, unclean) = match how {
-        How::AtStart { clean, recovery_points, starts } => {
+    let (opening, unclean, high_watermark) = match how {
+        How::AtStart { clean, recovery_points, starts, high_watermark } => {
             let key = (name.topic.clone(), name.partition);
             let known = |offsets: &Offsets| offsets.get(&key).copied().unwrap_or(0);
-            (Opening { clean, recovery_point: known(&recovery_points), log_start: known(&starts) }, !clean)
+            let opening = Opening { clean, recovery_point: known(&recovery_points), log_start: known(&starts) };
+            (opening, !clean, high_watermark)
         }
         How::Again { mut old, start } => {
             // What the old handle had written is synced through it, or it would be taken for synced.
             old.sync_all()?;
             epochs = Some(old.epochs().clone());
-            (Opening { clean: true, recovery_point: old.recovery_point(), log_start: start }, false)
+            // The core knows the high watermark better.
+            (Opening { clean: true, recovery_point: old.recovery_point(), log_start: start }, false, 0)
         }
     };
     if exists(&disk, name)? {
@@ -210,7 +215,7 @@ fn open_log(
                 let content = if request.replay { log.read_all()? } else { Vec::new() };
                 let (start, end) = (found.start, found.end);
                 let (producers, epochs) = (found.producers, found.epochs);
-                let opened = Opened { dir, start, end, synced: end, producers, epochs, unclean, content };
+                let opened = Opened { dir, start, end, synced: end, high_watermark, producers, epochs, unclean, content };
                 return Ok((log, opened));
             }
         }
