@@ -92,6 +92,11 @@ impl Parked {
         self.next
     }
 
+    /// Whether a request still waits.
+    pub fn holds(&self, token: Token) -> bool {
+        self.waiting.contains_key(&token)
+    }
+
     /// Takes a request out.
     pub fn take(&mut self, token: Token) -> Option<Waiting> {
         let (waiting, deadline) = self.waiting.remove(&token)?;

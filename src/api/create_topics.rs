@@ -5,7 +5,6 @@
 use super::{Api, At, Context};
 use crate::broker::Broker;
 use crate::config::{self, Described};
-use crate::error::ErrorCode;
 use crate::event::Effect;
 use crate::message;
 use crate::meta::{Command, Created, DryRun, NewTopic, Refusal, Reply};
@@ -101,8 +100,8 @@ pub(super) fn handle(
     let then = move |broker: &mut Broker, reply: Option<Reply>, out: &mut Vec<Effect<'_>>| {
         let results = match reply {
             Some(Reply::Topics(results)) => results,
-            _ => {
-                let refusal = Refusal::new(ErrorCode::KafkaStorageError, "the metadata log is out of service");
+            other => {
+                let refusal = Refusal::of(other);
                 asked.keys().map(|name| (name.clone(), Err(refusal.clone()))).collect()
             }
         };

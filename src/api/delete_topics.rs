@@ -81,8 +81,8 @@ pub(super) fn handle(
     let then = move |broker: &mut Broker, reply: Option<Reply>, out: &mut Vec<Effect<'_>>| {
         let results = match reply {
             Some(Reply::Deleted(results)) => results,
-            _ => {
-                let refusal = Refusal::new(ErrorCode::KafkaStorageError, "the metadata log is out of service");
+            other => {
+                let refusal = Refusal::of(other);
                 names.iter().map(|(id, _)| (*id, Err(refusal.clone()))).collect()
             }
         };

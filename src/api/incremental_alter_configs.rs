@@ -153,9 +153,10 @@ pub(super) fn alter(
         return then(broker, results, out);
     }
     let done = move |broker: &mut Broker, reply: Option<Reply>, out: &mut Vec<Effect<'_>>| {
-        if reply.is_none() {
+        if !matches!(reply, Some(Reply::Done)) {
+            let refusal = Refusal::of(reply);
             for (_, result) in &mut results {
-                *result = Err(Refusal::new(ErrorCode::KafkaStorageError, "the metadata log is out of service"));
+                *result = Err(refusal.clone());
             }
         }
         then(broker, results, out);

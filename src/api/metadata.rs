@@ -136,7 +136,7 @@ pub(super) fn handle(broker: &mut Broker, cx: Context<'_>, request: MetadataRequ
         let response = answer(broker, &asked, &refused);
         broker.reply(to, &response, out);
     };
-    broker.command(cx.now, Command::CreateTopics { topics, dry_run: DryRun::No }, Box::new(then), out);
+    broker.ask_controller(cx.now, Command::CreateTopics { topics, dry_run: DryRun::No }, Box::new(then), out);
 }
 
 fn answer(broker: &Broker, asked: &Asked, refused: &[(String, ErrorCode)]) -> MetadataResponse<'static> {

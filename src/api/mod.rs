@@ -8,8 +8,13 @@ use crate::event::Effect;
 use crate::group::Reply;
 use crate::wire::{Message, WireError};
 
+pub mod allocate_producer_ids;
 pub mod alter_configs;
+pub mod alter_partition;
+pub mod alter_partition_reassignments;
 pub mod api_versions;
+pub mod broker_heartbeat;
+pub mod broker_registration;
 pub mod consumer_group_describe;
 pub mod consumer_group_heartbeat;
 pub mod create_partitions;
@@ -24,6 +29,7 @@ pub mod describe_log_dirs;
 pub mod describe_producers;
 pub mod describe_topic_partitions;
 mod dispatch;
+pub mod elect_leaders;
 pub mod fetch;
 pub mod find_coordinator;
 pub mod heartbeat;
@@ -34,13 +40,17 @@ pub mod leave_group;
 pub mod list_config_resources;
 pub mod list_groups;
 pub mod list_offsets;
+pub mod list_partition_reassignments;
 pub mod metadata;
 pub mod offset_commit;
 pub mod offset_delete;
 pub mod offset_fetch;
 pub mod offset_for_leader_epoch;
+pub mod peer;
 pub mod produce;
+pub mod quorum_message;
 pub mod sync_group;
+pub mod unregister_broker;
 
 pub use dispatch::{Context, Frame, dispatch};
 
@@ -213,10 +223,18 @@ table! {
     describe_log_dirs::DescribeLogDirs,
     create_partitions::CreatePartitions,
     delete_groups::DeleteGroups,
+    elect_leaders::ElectLeaders,
     incremental_alter_configs::IncrementalAlterConfigs,
+    alter_partition_reassignments::AlterPartitionReassignments,
+    list_partition_reassignments::ListPartitionReassignments,
     offset_delete::OffsetDelete,
+    alter_partition::AlterPartition,
     describe_cluster::DescribeCluster,
     describe_producers::DescribeProducers,
+    broker_registration::BrokerRegistration,
+    broker_heartbeat::BrokerHeartbeat,
+    unregister_broker::UnregisterBroker,
+    allocate_producer_ids::AllocateProducerIds,
     consumer_group_heartbeat::ConsumerGroupHeartbeat,
     consumer_group_describe::ConsumerGroupDescribe,
     list_config_resources::ListConfigResources,

@@ -1,6 +1,9 @@
 //! The broker as group coordinator: one shard of groups for each partition of `__consumer_offsets` that it leads. Loads
 //! shards from their logs, appends what they decide, and gives replies when that is committed.
 //!
+//! A shard comes with leadership and goes with it. It answers once everything is loaded that was in the log when this
+//! node began to lead, and that is committed by then: an earlier leader may have acknowledged all of it.
+//!
 //! One batch is in flight a partition; what is decided meanwhile forms the next one. A reply waits for every record that
 //! was decided before it. When an append fails, the shard is thrown away and loaded again once its log is open.
 
@@ -29,6 +32,7 @@ pub type GroupResult = Result<group::Reply, ErrorCode>;
 pub struct Groups {
     coordinators: BTreeMap<Partition, Coordinator>,
     by_log: BTreeMap<LogId, Partition>,
+    coordinated: u64,
     /// Requests that ask several groups, by number.
     gathers: BTreeMap<u64, Gather>,
     gathered: u64,
@@ -44,10 +48,15 @@ pub struct Groups {
 #[derive(Debug)]
 struct Coordinator {
     log: LogId,
-    generation: u32,
+    /// Names this coordinator: what was asked for one before it is answered too late.
+    number: u64,
     shard: Shard,
     /// The next offset to load; `None` once all is loaded.
     loading: Option<Offset>,
+    /// Where the log ended when this node began to lead: so far it is loaded.
+    load_end: Offset,
+    /// A portion is being read.
+    reading: bool,
     /// How many records were decided, how many of them are committed, and how many will be with the batch in flight.
     decided: u64,
     committed: u64,
@@ -101,6 +110,7 @@ impl Groups {
         Groups {
             coordinators: BTreeMap::new(),
             by_log: BTreeMap::new(),
+            coordinated: 0,
             gathers: BTreeMap::new(),
             gathered: 0,
             wake_at: None,
@@ -156,7 +166,7 @@ impl Broker {
             }
             then(broker, (), out);
         };
-        self.command(self.now, command, Box::new(created), out);
+        self.ask_controller(self.now, command, Box::new(created), out);
     }
 
     /// The partition that coordinates a group, if it is served here.
@@ -235,16 +245,22 @@ impl Broker {
         Ok(self.groups.coordinators.values().flat_map(|coordinator| coordinator.shard.list()).collect())
     }
 
-    /// A log was opened: where it is one of `__consumer_offsets`, its groups are loaded.
+    /// This node leads a log, perhaps since now: where it is one of `__consumer_offsets`, its groups are loaded.
     pub(super) fn group_log_opened(&mut self, log: LogId, out: &mut Vec<Effect<'_>>) {
         let Some(hosted) = self.hosted(log).filter(|hosted| hosted.name.topic == OFFSETS_TOPIC) else { return };
         let Ok(leader) = hosted.leader() else { return };
-        let (partition, generation, start) = (hosted.name.partition, hosted.generation, leader.start());
+        let (partition, start, end) = (hosted.name.partition, leader.start(), leader.end());
+        if self.groups.by_log.contains_key(&log) {
+            return;
+        }
+        self.groups.coordinated += 1;
         let coordinator = Coordinator {
             log,
-            generation,
+            number: self.groups.coordinated,
             shard: Shard::default(),
             loading: Some(start),
+            load_end: end,
+            reading: false,
             decided: 0,
             committed: 0,
             flight: None,
@@ -258,25 +274,36 @@ impl Broker {
         self.load_groups(partition, out);
     }
 
-    /// Asks for the next portion of a log that is being loaded.
+    /// More of a log is committed: a coordinator that loads it may have waited for that.
+    pub(super) fn group_log_committed(&mut self, log: LogId, out: &mut Vec<Effect<'_>>) {
+        if let Some(partition) = self.groups.by_log.get(&log).copied() {
+            self.load_groups(partition, out);
+        }
+    }
+
+    /// Asks for the next portion of a log that is being loaded, as far as it is committed.
     fn load_groups(&mut self, partition: Partition, out: &mut Vec<Effect<'_>>) {
-        let Some(coordinator) = self.groups.coordinators.get(&partition) else { return };
-        let (log, generation) = (coordinator.log, coordinator.generation);
+        let Some(coordinator) = self.groups.coordinators.get(&partition).filter(|c| !c.reading) else { return };
+        let (log, number, end) = (coordinator.log, coordinator.number, coordinator.load_end);
         let Some(offset) = coordinator.loading else { return };
         let Some(Ok(leader)) = self.hosted(log).map(Hosted::leader) else { return };
-        let upto = leader.high_watermark();
-        if offset >= upto {
+        if offset >= end {
             return self.groups_loaded(partition, out);
+        }
+        let upto = leader.high_watermark().min(end);
+        if offset >= upto {
+            return;
         }
         let max_bytes = self.settings.groups.offsets_load_buffer_bytes.clamp(1, LOAD_BYTES_MAX) as u32;
         let read = Read { log, offset, upto, max_bytes, at_least_one: true };
+        if let Some(coordinator) = self.groups.coordinators.get_mut(&partition) {
+            coordinator.reading = true;
+        }
         let then = move |broker: &mut Broker, answer: Answer, out: &mut Vec<Effect<'_>>| {
-            let current = broker.groups.coordinators.get(&partition);
-            let current = current.is_some_and(|c| (c.log, c.generation) == (log, generation));
-            let Answer::Content(content) = answer else { return };
-            if current {
-                broker.take_group_records(partition, upto, content, out);
-            }
+            let current = broker.groups.coordinators.get_mut(&partition).filter(|c| c.number == number);
+            let (Answer::Content(content), Some(coordinator)) = (answer, current) else { return };
+            coordinator.reading = false;
+            broker.take_group_records(partition, upto, content, out);
         };
         self.ask(Question::Content(read), Box::new(then), out);
     }
@@ -308,6 +335,7 @@ impl Broker {
             }
             // A coordinator that does not know all its groups must not answer for them.
             Err(fault) => {
+                coordinator.reading = true;
                 let message = format!(
                     "{OFFSETS_TOPIC}-{partition} cannot be loaded: {}; its groups are not served until a restart",
                     fault.message
@@ -438,7 +466,7 @@ impl Broker {
         if coordinator.flight.is_some() || coordinator.open.is_empty() {
             return;
         }
-        let log = coordinator.log;
+        let (log, number) = (coordinator.log, coordinator.number);
         let Some(hosted) = self.hosted.get_mut(log.0 as usize).and_then(Option::as_mut) else { return };
         let generation = hosted.generation;
         let max_bytes = hosted.settings.max_message_bytes.max(0) as usize;
@@ -469,7 +497,7 @@ impl Broker {
         let then = move |broker: &mut Broker, parts: Vec<Part>, out: &mut Vec<Effect<'_>>| {
             // What fails takes the log, and the coordinator with it: see `group_log_lost`.
             if parts == [Part::Done] {
-                broker.groups_committed(partition, generation, out);
+                broker.groups_committed(partition, number, out);
             }
         };
         let token = self.park_all(vec![Part::Open], None, Box::new(then));
@@ -478,9 +506,9 @@ impl Broker {
         }
     }
 
-    fn groups_committed(&mut self, partition: Partition, generation: u32, out: &mut Vec<Effect<'_>>) {
+    fn groups_committed(&mut self, partition: Partition, number: u64, out: &mut Vec<Effect<'_>>) {
         let Some(coordinator) = self.groups.coordinators.get_mut(&partition) else { return };
-        if coordinator.generation != generation {
+        if coordinator.number != number {
             return;
         }
         let Some(committed) = coordinator.flight.take() else { return };

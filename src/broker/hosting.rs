@@ -40,8 +40,8 @@ impl Broker {
             self.forget_group_offsets(&topic, out);
         }
         match record {
-            Record::RegisterBroker(r) if r.broker_id == self.node => {
-                self.registration_committed(r.incarnation_id);
+            Record::RegisterBroker(_) | Record::UnregisterBroker(_) | Record::BrokerChange(_) => {
+                self.brokers_changed();
                 None
             }
             Record::Partition(r) => self.place(r.topic_id, r.partition_id, out),
@@ -51,7 +51,7 @@ impl Broker {
     }
 
     /// A partition is what the image says now: this node begins to hold a copy, has another role for it, or gives it up.
-    fn place(&mut self, id: TopicId, partition: Partition, out: &mut Vec<Effect<'_>>) -> Option<LogId> {
+    pub(super) fn place(&mut self, id: TopicId, partition: Partition, out: &mut Vec<Effect<'_>>) -> Option<LogId> {
         let here = self.image.partition(id, partition)?.replicas.contains(&self.node);
         match (self.log_of(id, partition), here) {
             (Ok(log), true) => self.change_role(log, out),
@@ -242,6 +242,15 @@ impl Broker {
         }
         topics.sort();
         topics.dedup();
+        for topic in topics {
+            self.reconfigure(&topic, out);
+        }
+    }
+
+    /// All settings anew, from the image.
+    pub(super) fn apply_all_configs(&mut self, out: &mut Vec<Effect<'_>>) {
+        self.apply_broker_settings(out);
+        let topics: Vec<String> = self.image.topics().map(|topic| topic.name.clone()).collect();
         for topic in topics {
             self.reconfigure(&topic, out);
         }

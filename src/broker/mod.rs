@@ -1,31 +1,39 @@
 //! The broker: introduces the machines to each other. What each input means for partitions, metadata and those who wait.
 
 mod brokers;
+mod control;
 mod follow;
 mod groups;
 mod hosting;
 mod isr;
+mod lanes;
+mod membership;
 mod metadata;
 mod partition;
+mod proposals;
+mod quorum;
 mod replication;
 mod session;
 mod storage;
 mod waiting;
 
 pub use brokers::{Living, Seen};
+pub use control::{Answered, Errand, Wanted};
 pub use groups::{GroupResult, Groups};
+pub use lanes::{FetchPart, SentFetch};
 pub use partition::{Hosted, State};
 pub use session::{Session, SessionKey, SessionPart, Sessions, next_epoch};
 pub use waiting::Reader;
 
 use crate::config::BrokerSettings;
 use crate::error::ErrorCode;
-use crate::event::{Answer, Effect, Question, StorageFault};
+use crate::event::{Answer, Effect, Question};
 use crate::meta::{Command, Controller, Image, Reply};
 use crate::parked::{Parked, Then, Token, Waiting};
 use crate::replica::Leader;
-use crate::types::{ConnId, Epoch, LogId, Millis, NodeId, Offset, Partition, TopicId, Uuid};
+use crate::types::{ConnId, Epoch, LogId, Millis, NodeId, Partition, TopicId, Uuid};
 use crate::wire::{Message, Writer, header};
+use quorum::MetaLog;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -87,7 +95,15 @@ pub struct Broker {
     replication: replication::Replication,
     proposals: isr::Proposals,
     generations: u32,
-    unclean: Vec<LogId>,
+    /// Everything that was here at the start was closed cleanly, the metadata log among it.
+    stopped_cleanly: bool,
+    membership: membership::Membership,
+    control: control::Control,
+    lanes: lanes::Lanes,
+    /// Proposed in-sync replicas are under way to the controller.
+    proposing: bool,
+    /// The ids of this node's log directories.
+    log_dirs: Vec<Uuid>,
     start: Start,
     flush_watch: BTreeSet<(Millis, LogId)>,
     retention_at: Option<Millis>,
@@ -101,21 +117,10 @@ enum Start {
     Metadata,
     /// Partitions' logs are being opened: so many to go.
     Logs(usize),
-    /// New leader epochs are being committed.
-    Epochs,
+    /// All are open; the controller is to let this broker in.
+    Joining,
     /// It serves.
     Ready,
-}
-
-/// The metadata log's positions.
-#[derive(Debug, Default)]
-struct MetaLog {
-    generation: u32,
-    /// An append failed, and the log is being opened anew.
-    reopening: bool,
-    appended: Offset,
-    synced: Offset,
-    fault: Option<StorageFault>,
 }
 
 impl Broker {
@@ -138,13 +143,18 @@ impl Broker {
             parked: Parked::default(),
             producer_ids: (0, 0),
             groups: Groups::new([seed[0].rotate_left(23), seed[1].rotate_left(41)]),
-            meta: MetaLog::default(),
+            meta: MetaLog::new(seed[0].rotate_left(7) ^ seed[1]),
             hosted: Vec::new(),
             by_topic: BTreeMap::new(),
             replication: replication::Replication::default(),
             proposals: isr::Proposals::default(),
             generations: 0,
-            unclean: Vec::new(),
+            stopped_cleanly: true,
+            membership: membership::Membership::new(seed),
+            control: control::Control::default(),
+            lanes: lanes::Lanes::default(),
+            proposing: false,
+            log_dirs: Vec::new(),
             start: Start::Metadata,
             flush_watch: BTreeSet::new(),
             retention_at: None,
@@ -152,8 +162,14 @@ impl Broker {
         }
     }
 
+    /// The ids of this node's log directories, before it begins: a broker that comes back with all of them has what it had.
+    pub fn set_log_dirs(&mut self, ids: Vec<Uuid>) {
+        self.log_dirs = ids;
+    }
+
     /// Asks for the metadata log; everything else follows from it.
     pub fn begin(&mut self, out: &mut Vec<Effect<'_>>) {
+        self.tell_voters(out);
         self.hosted.push(None); // the metadata log's place
         self.open_metadata(out);
     }
@@ -166,11 +182,23 @@ impl Broker {
     /// When something is due next.
     pub fn deadline(&self) -> Option<Millis> {
         let flush = self.flush_watch.first().map(|(at, _)| *at);
-        let (replication, proposals) = (self.replication.deadline(), self.proposals.deadline());
-        [self.parked.deadline(), flush, self.retention_at, self.groups.deadline(), replication, proposals]
-            .into_iter()
-            .flatten()
-            .min()
+        let replica = &self.settings.cluster.replica;
+        [
+            self.parked.deadline(),
+            flush,
+            self.retention_at,
+            self.groups.deadline(),
+            self.replication.deadline(),
+            self.proposals.deadline(),
+            self.quorum_deadline(),
+            self.controller.deadline(),
+            self.membership_deadline(),
+            self.control.deadline(self.settings.cluster.controller_socket_timeout_ms.max(1)),
+            self.lanes.deadline(replica.socket_timeout_ms.max(1)),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// A partition's slot.
@@ -240,12 +268,13 @@ impl Broker {
 
     /// Asks the controller; `then` gets its reply once the records are on disk and the logs that they call for are open.
     pub fn command(&mut self, now: Millis, command: Command, then: Then<Option<Reply>>, out: &mut Vec<Effect<'_>>) {
-        if self.meta.fault.is_some() || self.meta.reopening {
-            return then(self, None, out);
+        if !self.may_decide(out) {
+            let reply = self.not_decided();
+            return then(self, reply, out);
         }
         let token = self.parked.put(Waiting::Meta(then), None);
         self.controller.submit(now, token, command);
-        self.pump_controller(now, out);
+        self.drive_quorum(now, out);
     }
 
     /// An answer from storage.
@@ -267,5 +296,12 @@ impl Broker {
         self.tick_replication(now, out);
         self.mind_proposals(now, out);
         self.tick_groups(now, out);
+        self.mind_membership(now, out);
+        self.tick_quorum(now, out);
+        if self.settings.cluster.is_cluster() {
+            self.mind_errands(now, out);
+            self.send_proposals(now, out);
+            self.mind_lanes(now, out);
+        }
     }
 }

@@ -5,14 +5,12 @@ use super::{Broker, State};
 use crate::error::ErrorCode;
 use crate::event::Effect;
 use crate::parked::Token;
-use crate::types::{LogId, Millis, NodeId, Offset, Uuid};
+use crate::types::{LogId, Millis, NodeId, Offset};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the broker keeps of partitions with several replicas.
 #[derive(Debug, Default)]
 pub(super) struct Replication {
-    /// This life of the node, once it has a name.
-    incarnation: Option<Uuid>,
     /// This life of the node is registered with the controller: leader epochs from here on are of this life.
     pub registered: bool,
     /// The fetch of each replica that waits.
@@ -34,15 +32,11 @@ impl Replication {
 }
 
 impl Broker {
-    /// What this process calls itself when it registers.
-    pub fn set_incarnation(&mut self, incarnation: Uuid) {
-        self.replication.incarnation = Some(incarnation);
-    }
-
-    /// A registration of this node is committed. If it is this process's, it leads from here on in leader epochs that
-    /// are new; before, whatever is published may be of an earlier life.
-    pub(super) fn registration_committed(&mut self, incarnation: Uuid) {
-        self.replication.registered |= self.replication.incarnation == Some(incarnation);
+    /// A broker came, went, or moved. Where it is this process, it leads from here on in leader epochs that are new; before,
+    /// whatever is published may be of an earlier life.
+    pub(super) fn brokers_changed(&mut self) {
+        self.replication.registered |= self.is_registered();
+        self.lanes.brokers_changed();
     }
 
     /// Whether this node leads a partition that others follow.
@@ -95,6 +89,7 @@ impl Broker {
         });
         if let Some(leader) = follows {
             replication.followed.entry(leader).or_default().insert(log);
+            self.lanes.follows(log);
         }
         if leads {
             replication.led.insert(log);

@@ -30,7 +30,7 @@ impl Broker {
                 opened.producers.expect_first(&std::mem::take(&mut hosted.overtaken));
                 hosted.dir = opened.dir;
                 if opened.unclean && opened.end > 0 {
-                    self.unclean.push(log);
+                    self.stopped_cleanly = false;
                 }
                 self.take_role(now, log, opened);
                 Part::Done
@@ -138,6 +138,9 @@ impl Broker {
         result: Result<Offset, StorageFault>,
         out: &mut Vec<Effect<'_>>,
     ) {
+        if log == META_LOG {
+            return self.trimmed_metadata(generation, result, out);
+        }
         let Some(hosted) = self.hosted.get_mut(log.0 as usize).and_then(Option::as_mut) else { return };
         if hosted.generation != generation {
             return;

@@ -98,6 +98,7 @@ impl Broker {
         self.settle_queue(log, |hosted| &mut hosted.until_appended, appended, out);
         if moved.high_watermark {
             self.settle_queue(log, |hosted| &mut hosted.until_committed, high_watermark, out);
+            self.group_log_committed(log, out);
             self.wake_fetches(log, |hosted| &mut hosted.fetches, out);
         }
         if replicas_wait {

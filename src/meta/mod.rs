@@ -2,6 +2,7 @@
 
 mod controller;
 mod image;
+pub mod quorum;
 pub mod record;
 mod snapshot;
 

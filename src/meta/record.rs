@@ -389,6 +389,12 @@ fn owned(r: RegisterBrokerRecord<'_>) -> RegisterBrokerRecord<'static> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadRecord(String);
 
+impl BadRecord {
+    pub(super) fn new(what: impl Into<String>) -> Self {
+        BadRecord(what.into())
+    }
+}
+
 impl fmt::Display for BadRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -1,7 +1,8 @@
 //! The simulator: the production core, a virtual clock, disks that forget, clients that keep count.
 //!
-//! Two kinds of worlds: one of producers and consumers, one of groups and their members. A failing seed is the whole bug
-//! report: `KQ_SEED=17 cargo test --profile ci --test sim`, or `KQ_GROUP_SEED=17` for one of groups. `KQ_SIM_SEEDS` sets
+//! Three kinds of worlds: one of producers and consumers, one of groups and their members, one of the metadata quorum alone.
+//! A failing seed is the whole bug report: `KQ_SEED=17 cargo test --profile ci --test sim`, or `KQ_GROUP_SEED=17` for one of
+//! groups, or `KQ_QUORUM_SEED=17`. `KQ_SIM_SEEDS` sets
 //! how many seeds of each kind are tried.
 
 #![allow(clippy::disallowed_methods, reason = "which seeds to live through is told by the environment")]
@@ -14,6 +15,7 @@ mod consumer;
 mod member;
 mod oracle;
 mod producer;
+mod quorum;
 mod store;
 mod world;
 
@@ -34,6 +36,8 @@ type Kind = (&'static str, fn(u64, Telling) -> Result<Summary, String>);
 const DATA: Kind = ("KQ_SEED", run);
 /// Members of groups.
 const GROUPS: Kind = ("KQ_GROUP_SEED", run_groups);
+/// Nodes of the metadata quorum.
+const QUORUM: Kind = ("KQ_QUORUM_SEED", quorum::run);
 
 /// Lives through a seed; panics with the command that does it again.
 fn live((name, run): Kind, seed: u64, telling: Telling) -> Summary {
@@ -50,7 +54,7 @@ fn live((name, run): Kind, seed: u64, telling: Telling) -> Summary {
 
 /// One quarter of all seeds, so that the test harness can use several cores; nothing when one seed is asked for.
 fn quarter(kind: Kind, first: u64) -> Option<Summary> {
-    if [DATA, GROUPS].iter().any(|(name, _)| std::env::var(name).is_ok()) {
+    if [DATA, GROUPS, QUORUM].iter().any(|(name, _)| std::env::var(name).is_ok()) {
         return None;
     }
     let mut all = Summary::default();
@@ -75,6 +79,14 @@ fn group_quarter(first: u64) {
     let Some(all) = quarter(GROUPS, first) else { return };
     println!("{} crashes, {} assignments, {} offsets committed", all.crashes, all.shares, all.commits);
     assert!(all.shares > 0 && all.commits > 0, "nothing happens in this world");
+}
+
+fn quorum_seeds(quarters: [u64; 2]) {
+    for first in quarters {
+        let Some(all) = quarter(QUORUM, first) else { return };
+        println!("{} crashes, {} entries committed", all.crashes, all.acks);
+        assert!(all.acks > 0 && all.crashes > 0, "nothing happens in this world");
+    }
 }
 
 #[test]
@@ -118,8 +130,18 @@ fn groups_last_quarter() {
 }
 
 #[test]
+fn quorum_first_half() {
+    quorum_seeds([0, 1]);
+}
+
+#[test]
+fn quorum_last_half() {
+    quorum_seeds([2, 3]);
+}
+
+#[test]
 fn one_seed() {
-    for kind in [DATA, GROUPS] {
+    for kind in [DATA, GROUPS, QUORUM] {
         if let Some(seed) = std::env::var(kind.0).ok().and_then(|text| text.parse().ok()) {
             println!("{:?}", live(kind, seed, Telling::Story));
         }
@@ -128,7 +150,7 @@ fn one_seed() {
 
 #[test]
 fn the_same_seed_is_the_same_story() {
-    for kind in [DATA, GROUPS] {
+    for kind in [DATA, GROUPS, QUORUM] {
         for seed in 0..20 {
             assert_eq!(live(kind, seed, Telling::Nothing), live(kind, seed, Telling::Nothing), "seed {seed}");
         }

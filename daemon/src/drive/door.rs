@@ -28,10 +28,8 @@ impl Drive {
             self.watch_listeners(open, |settings, listener| settings.is_controller_listener(listener));
             self.accepting_nodes = open;
         }
-        let open = open
-            && self.shell.ready
-            && self.signals_seen == 0
-            && self.shell.links.has_room(&self.shell.settings);
+        let open =
+            open && self.shell.ready && self.signals_seen == 0 && self.shell.links.has_room(&self.shell.settings);
         if open != self.accepting {
             self.watch_listeners(open, |settings, listener| !settings.is_controller_listener(listener));
             self.accepting = open;

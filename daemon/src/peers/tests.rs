@@ -123,10 +123,14 @@ fn requests_leave_in_order_and_replies_come_back() {
     world.until("three replies", |world| world.replies.len() == 3);
     world.send(Lane::Control, &[3]);
     world.until("the fourth", |world| world.replies.len() == 4);
-    let got: Vec<u8> = world.replies.iter().map(|(node, lane, bytes)| {
-        assert_eq!((*node, *lane), (2, Lane::Control));
-        bytes[0]
-    }).collect();
+    let got: Vec<u8> = world
+        .replies
+        .iter()
+        .map(|(node, lane, bytes)| {
+            assert_eq!((*node, *lane), (2, Lane::Control));
+            bytes[0]
+        })
+        .collect();
     assert_eq!(got, [0, 1, 2, 3]);
     drop(echo.join().unwrap());
     world.until("the loss", |world| world.lost == [(2, Lane::Control)]);

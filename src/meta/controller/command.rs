@@ -247,6 +247,14 @@ impl Refusal {
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Refusal { code, message: message.into() }
     }
+
+    /// Why a command has no reply of its kind: it was refused as a whole, or the metadata log is out of service.
+    pub fn of(reply: Option<Reply>) -> Refusal {
+        match reply {
+            Some(Reply::Refused(refusal)) => refusal,
+            _ => Refusal::new(ErrorCode::KafkaStorageError, "the metadata log is out of service"),
+        }
+    }
 }
 
 /// What became of a created topic.

@@ -47,7 +47,7 @@ pub struct Controller {
     /// Records and replies decided, not yet handed to the log.
     open: Vec<Record>,
     open_replies: Vec<(u64, Reply)>,
-    /// The batch in flight: committed when the log is on disk up to its offset.
+    /// The batch in flight.
     flight: Option<Flight>,
     /// Makes topic ids.
     seed: [u64; 2],
@@ -66,7 +66,6 @@ pub struct Controller {
 
 #[derive(Debug)]
 struct Flight {
-    end: Offset,
     records: Vec<Record>,
     replies: Vec<(u64, Reply)>,
 }
@@ -175,14 +174,14 @@ impl Controller {
         let base = self.log_end;
         let records = std::mem::take(&mut self.open);
         self.log_end += records.len() as Offset;
-        let flight = Flight { end: self.log_end, records, replies: std::mem::take(&mut self.open_replies) };
+        let flight = Flight { records, replies: std::mem::take(&mut self.open_replies) };
         let flight = self.flight.insert(flight);
         Some((base, &flight.records))
     }
 
-    /// The log is on disk below `end`: what is thereby decided for good.
+    /// The batch in flight is committed; who has replayed all metadata below `end` has replayed it.
     pub fn committed(&mut self, end: Offset) -> Option<Committed> {
-        let flight = self.flight.take_if(|flight| flight.end <= end)?;
+        let flight = self.flight.take()?;
         for record in &flight.records {
             self.note_committed(record, end);
         }
