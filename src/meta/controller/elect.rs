@@ -144,9 +144,8 @@ impl<'a> Change<'a> {
         if self.adding.is_empty() && self.removing.is_empty() {
             return;
         }
-        let stay = |ids: &[NodeId]| -> Vec<NodeId> {
-            ids.iter().copied().filter(|id| !self.removing.contains(id)).collect()
-        };
+        let stay =
+            |ids: &[NodeId]| -> Vec<NodeId> { ids.iter().copied().filter(|id| !self.removing.contains(id)).collect() };
         let (isr, replicas) = (stay(&self.isr), stay(&self.replicas));
         if isr.is_empty() || replicas.is_empty() || !self.adding.iter().all(|id| isr.contains(id)) {
             return;
@@ -331,8 +330,7 @@ impl Controller {
             let mut settings = None;
             for (index, partition) in topic.partitions.iter().enumerate().filter(|(_, p)| wanted(topic, p)) {
                 let settings = settings.get_or_insert_with(|| self.topic_settings(&topic.name));
-                let mut change =
-                    Change::of(topic.id, index as Partition, partition, settings.min_insync_replicas);
+                let mut change = Change::of(topic.id, index as Partition, partition, settings.min_insync_replicas);
                 if settings.unclean_leader_election_enable {
                     change.how = How::Unclean;
                 }
