@@ -57,6 +57,8 @@ pub struct CutLog {
     pub generation: u32,
     /// Its folder.
     pub name: String,
+    /// Its log directory.
+    pub dir: usize,
     /// Its files.
     pub open: Log<RealDisk>,
     /// What goes.

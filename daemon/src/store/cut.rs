@@ -11,14 +11,7 @@ use kq::log::{Cut, DiskResult, Log, parse_dir_name};
 use kq::types::{LogId, Millis, Offset};
 
 impl Store {
-    pub(super) fn cut(
-        &mut self,
-        now: Millis,
-        log: LogId,
-        generation: u32,
-        cut: Cut,
-        inputs: &mut Vec<Input<'_>>,
-    ) {
+    pub(super) fn cut(&mut self, now: Millis, log: LogId, generation: u32, cut: Cut, inputs: &mut Vec<Input<'_>>) {
         let Some(entry) = self.entry(log) else { return };
         entry.generation = generation;
         let (dir, name) = (entry.dir, entry.name.dir_name());
@@ -38,30 +31,21 @@ impl Store {
         let points = self.offsets_of(dir, Log::recovery_point);
         self.tasks[dir].push(Task::Checkpoint(RECOVERY_POINTS, points));
         self.synced_since_checkpoint = true;
-        self.tasks[dir].push(Task::Cut(Box::new(CutLog { log, generation, name, open, cut, now })));
+        self.tasks[dir].push(Task::Cut(Box::new(CutLog { log, generation, name, dir, open, cut, now })));
     }
 
-    pub(super) fn was_cut(
-        &mut self,
-        now: Millis,
-        cut: CutLog,
-        outcome: DiskResult<()>,
-        inputs: &mut Vec<Input<'_>>,
-    ) {
-        let CutLog { log, generation, name, mut open, cut, .. } = cut;
-        let current = self.entry(log).filter(|entry| entry.generation == generation).map(|entry| entry.dir);
-        // Deleted meanwhile: its folder goes as one does that was being opened.
-        let dir = current.or_else(|| self.dirs.iter().position(|dir| dir.disk == *open.disk()));
-        let Some(dir) = dir else { return };
+    pub(super) fn was_cut(&mut self, now: Millis, cut: CutLog, outcome: DiskResult<()>, inputs: &mut Vec<Input<'_>>) {
+        let CutLog { log, generation, name, dir, mut open, cut, .. } = cut;
         if let Err(error) = outcome {
             self.disk_failed(dir, &error, inputs);
+            // Deleted meanwhile, as one that was being opened.
             if self.deleting.contains_key(&name) {
                 return self.name_is_free(now, &name, inputs);
             }
             return inputs.push(Input::Opened { log, generation, result: Err(storage_fault(&error)) });
         }
         if let (Some(entry), Cut::All(start)) = (self.entry(log), cut)
-            && current.is_some()
+            && entry.generation == generation
         {
             entry.start = Some(start);
             let starts = self.starts_of(dir);
