@@ -110,7 +110,6 @@ impl Node {
             self.stop = Stop::Drains;
             broker.drain_fetches(out);
             broker.drain_groups(out);
-            broker.hand_over_quorum(now, out);
         }
         if self.stop == Stop::Drains && broker.parked.is_empty() {
             self.stop = Stop::Done;

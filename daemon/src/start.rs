@@ -80,7 +80,9 @@ fn serve(
     let config = NodeConfig { settings: Arc::clone(&settings), cluster_id: identity.cluster_id, endpoints, seed };
     let store = Store::new(dirs, mailbox.clone());
     let shell = Shell::new(store, mailbox, settings, notes);
-    let mut drive = Drive::new(Node::new(config), shell, sockets, signals)?;
+    let mut node = Node::new(config);
+    node.set_log_dirs(identity.log_dirs);
+    let mut drive = Drive::new(node, shell, sockets, signals)?;
     let end = drive.run(|shell| {
         for stray in shell.store.strays() {
             shell

@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 
 /// A controlled shutdown takes no longer than this, in milliseconds: then the node stops all the same.
 const LEAVE_MS: i64 = 5_000;
+/// Another node has so long to take the quorum over from one that stops, in milliseconds.
+const HAND_OVER_MS: i64 = 500;
 /// A heartbeat whose answer somebody waits for is repeated after so long, in milliseconds.
 const EAGER_MS: i64 = 20;
 /// A refused registration is tried again after so long, in milliseconds.
@@ -50,6 +52,11 @@ enum Leaving {
     No,
     /// Leaderships are moving away.
     Asking {
+        /// No longer than this.
+        until: Millis,
+    },
+    /// Another node is to lead the quorum.
+    HandingOver {
         /// No longer than this.
         until: Millis,
     },
@@ -121,7 +128,7 @@ impl Broker {
         let cluster = &self.settings.cluster;
         let waits = cluster.is_cluster() && cluster.controlled_shutdown_enable && self.is_ready();
         if !waits || self.membership.epoch < 0 {
-            return self.left(out);
+            return self.left(now, out);
         }
         self.membership.leaving = Leaving::Asking { until: now.saturating_add(LEAVE_MS) };
         self.membership.due = now;
@@ -131,6 +138,7 @@ impl Broker {
         let m = &self.membership;
         let until = match m.leaving {
             Leaving::Left => return None,
+            Leaving::HandingOver { until } => return Some(until),
             Leaving::Asking { until } => Some(until),
             Leaving::No => None,
         };
@@ -144,6 +152,13 @@ impl Broker {
 
     /// What is due after every step.
     pub(super) fn mind_membership(&mut self, now: Millis, out: &mut Vec<Effect<'_>>) {
+        if let Leaving::HandingOver { until } = self.membership.leaving {
+            if until <= now || self.controller() != Some(self.node) {
+                self.membership.leaving = Leaving::Left;
+                self.drop_errands(out);
+            }
+            return;
+        }
         if !matches!(self.start, Start::Joining | Start::Ready) || self.has_left() {
             return;
         }
@@ -157,7 +172,7 @@ impl Broker {
                 "the controller did not move this broker's leaderships within {LEAVE_MS} ms; stopping all the same"
             );
             out.push(Effect::Note { level: Level::Warn, message });
-            return self.left(out);
+            return self.left(now, out);
         }
         if !self.membership.asking && self.membership.due <= now {
             match self.membership.epoch {
@@ -290,7 +305,7 @@ impl Broker {
         match reply {
             Some(Reply::Heartbeat { fenced, should_shutdown, .. }) => {
                 if asked_to_stop && should_shutdown {
-                    return self.left(out);
+                    return self.left(now, out);
                 }
                 let stops = matches!(self.membership.leaving, Leaving::Asking { .. });
                 let starts = fenced && self.start == Start::Joining && self.membership.knocked;
@@ -322,7 +337,12 @@ impl Broker {
         }
     }
 
-    fn left(&mut self, out: &mut Vec<Effect<'_>>) {
+    /// Leaderships are elsewhere; that of the quorum goes last, because it moves the others.
+    fn left(&mut self, now: Millis, out: &mut Vec<Effect<'_>>) {
+        if self.settings.cluster.is_cluster() && self.controller() == Some(self.node) {
+            self.membership.leaving = Leaving::HandingOver { until: now.saturating_add(HAND_OVER_MS) };
+            return self.hand_over_quorum(now, out);
+        }
         self.membership.leaving = Leaving::Left;
         self.drop_errands(out);
     }

@@ -4,12 +4,13 @@ use crate::chance::Chance;
 use kq::error::ErrorCode;
 use kq::event::{Answer, Appended, DirUse, Effect, LogName, Opened, Question, Read, StorageFault};
 use kq::log::checkpoint::{
-    HIGH_WATERMARKS, LOG_STARTS, Offsets, RECOVERY_POINTS, read_offsets, take_clean_shutdown, write_clean_shutdown, write_offsets,
+    HIGH_WATERMARKS, LOG_STARTS, Offsets, RECOVERY_POINTS, read_offsets, take_clean_shutdown, write_clean_shutdown,
+    write_offsets,
 };
 use kq::log::memory::MemoryDisk;
 use kq::log::{
-    AppendBatch, Cut, DirtyFiles, Disk, DiskError, DiskErrorKind, DiskFile, DiskResult, Log, LogConfig, Opening, exists,
-    is_deleted_dir, topic_id_of,
+    AppendBatch, Cut, DirtyFiles, Disk, DiskError, DiskErrorKind, DiskFile, DiskResult, Log, LogConfig, Opening,
+    exists, is_deleted_dir, topic_id_of,
 };
 use kq::types::{Epoch, FileRange, LogId, Millis, Offset};
 use std::collections::BTreeMap;

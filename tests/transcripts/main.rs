@@ -3,6 +3,7 @@
 //! Storage is played by the story's teller, so that every completion comes exactly when the story says.
 
 mod teller;
+mod trio;
 
 use expect_test::{Expect, expect};
 use teller::Teller;

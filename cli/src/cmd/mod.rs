@@ -31,7 +31,7 @@ use std::time::Duration;
 
 const CONTENTS: &str = "\
 Begin
-  playground        a broker to try things on, on this machine
+  playground        brokers to try things on, on this machine: `kq playground -n 3`; kill, restart
 
 Topics and records
   topic             create, list, describe, alter, delete, trim, offsets
@@ -144,9 +144,7 @@ impl Cli {
             Command::Group { verb } => verb.run(ctx),
             Command::Broker { verb } => verb.run(ctx),
             Command::Config { verb } => verb.run(ctx),
-            Command::Playground(args) => {
-                perform("playground", args.story.settings(Format::Table), |ui| playground::run(ui, ctx, &args))
-            }
+            Command::Playground(args) => args.run(),
             Command::Doctor(args) => perform("doctor", args.common.settings(), |ui| doctor::run(ui, ctx, &args)),
             Command::Bench { verb } => verb.run(ctx),
             Command::Profile { verb } => verb.run(ctx),

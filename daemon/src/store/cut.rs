@@ -11,14 +11,7 @@ use kq::log::{Cut, DiskResult, Log, parse_dir_name};
 use kq::types::{LogId, Millis, Offset};
 
 impl Store {
-    pub(super) fn cut(
-        &mut self,
-        now: Millis,
-        log: LogId,
-        generation: u32,
-        cut: Cut,
-        inputs: &mut Vec<Input<'_>>,
-    ) {
+    pub(super) fn cut(&mut self, now: Millis, log: LogId, generation: u32, cut: Cut, inputs: &mut Vec<Input<'_>>) {
         let Some(entry) = self.entry(log) else { return };
         entry.generation = generation;
         let (dir, name) = (entry.dir, entry.name.dir_name());
@@ -41,13 +34,7 @@ impl Store {
         self.tasks[dir].push(Task::Cut(Box::new(CutLog { log, generation, name, dir, open, cut, now })));
     }
 
-    pub(super) fn was_cut(
-        &mut self,
-        now: Millis,
-        cut: CutLog,
-        outcome: DiskResult<()>,
-        inputs: &mut Vec<Input<'_>>,
-    ) {
+    pub(super) fn was_cut(&mut self, now: Millis, cut: CutLog, outcome: DiskResult<()>, inputs: &mut Vec<Input<'_>>) {
         let CutLog { log, generation, name, dir, mut open, cut, .. } = cut;
         if let Err(error) = outcome {
             self.disk_failed(dir, &error, inputs);

@@ -57,6 +57,8 @@ pub struct Identity {
     pub cluster_id: Uuid,
     /// True when the directories were empty and have been marked just now.
     pub is_new: bool,
+    /// The ids of the directories (KIP-858).
+    pub log_dirs: Vec<Uuid>,
 }
 
 /// Opens all log directories.
@@ -135,7 +137,7 @@ fn identify(
     mut new_id: impl FnMut() -> Result<Uuid, String>,
 ) -> Result<Identity, String> {
     let mut known: Option<(String, PathBuf)> = None;
-    let mut unmarked = Vec::new();
+    let (mut unmarked, mut log_dirs) = (Vec::new(), Vec::new());
     for dir in dirs.iter_mut() {
         let mark =
             MetaProperties::read(&dir.disk).map_err(|fault| format!("{}: {}", dir.path.display(), fault.what))?;
@@ -163,6 +165,7 @@ fn identify(
             }
             _ => known = Some((mark.cluster_id, dir.path.clone())),
         }
+        log_dirs.push(mark.directory_id);
     }
     let is_new = known.is_none();
     let cluster_id = match known {
@@ -180,9 +183,10 @@ fn identify(
     for dir in unmarked {
         let mark =
             MetaProperties { cluster_id: cluster_id.to_text(), node_id: settings.node_id, directory_id: new_id()? };
+        log_dirs.push(mark.directory_id);
         dir.unwritten = Some(mark);
     }
-    Ok(Identity { cluster_id, is_new })
+    Ok(Identity { cluster_id, is_new, log_dirs })
 }
 
 impl LogDir {

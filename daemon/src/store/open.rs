@@ -215,7 +215,8 @@ fn open_log(
                 let content = if request.replay { log.read_all()? } else { Vec::new() };
                 let (start, end) = (found.start, found.end);
                 let (producers, epochs) = (found.producers, found.epochs);
-                let opened = Opened { dir, start, end, synced: end, high_watermark, producers, epochs, unclean, content };
+                let opened =
+                    Opened { dir, start, end, synced: end, high_watermark, producers, epochs, unclean, content };
                 return Ok((log, opened));
             }
         }
