@@ -38,7 +38,9 @@ impl Broker {
     /// A partition that is hosted here has a new state in the image.
     pub(super) fn partition_changed(&mut self, log: LogId, id: TopicId, partition: Partition) {
         let Some(topic) = self.image.topic_by_id(id) else { return };
-        let Some(epoch) = topic.partitions.get(partition as usize).map(|partition| partition.leader_epoch) else { return };
+        let Some(epoch) = topic.partitions.get(partition as usize).map(|partition| partition.leader_epoch) else {
+            return;
+        };
         if let Some(Ok(leader)) = self.hosted_mut(log).map(Hosted::leader_mut) {
             leader.epoch = epoch;
         }

@@ -5,7 +5,9 @@ use super::{Broker, META_LOG, Start};
 use crate::config::BrokerSettings;
 use crate::error::ErrorCode;
 use crate::event::{Effect, StorageFault};
-use crate::meta::quorum::{BadMessage, Entry, Index, Quorum, QuorumConfig, QuorumStatus, Ready, Restored, SnapshotData};
+use crate::meta::quorum::{
+    BadMessage, Entry, Index, Quorum, QuorumConfig, QuorumStatus, Ready, Restored, SnapshotData,
+};
 use crate::meta::quorum::{Term, Write};
 use crate::meta::{self, Image, Reply, record::BadRecord, record::Record};
 use crate::parked::{Part, Token, Waiting};
