@@ -210,7 +210,10 @@ impl Quorum {
         match message::decode(bytes)? {
             Told::Raft(mut message) => {
                 let last = self.node.raft.raft_log.last_index();
-                message::check(&message, self.me, &self.voters, last)?;
+                // Who leads has all that others confirm to it; what it sent before a crash, it may have forgotten.
+                let leads = self.node.raft.state == StateRole::Leader && self.node.raft.term == message.term;
+                let sent = if leads { last } else { Index::MAX };
+                message::check(&message, self.me, &self.voters, sent)?;
                 let (from, term) = (message.from, message.term);
                 // This node once confirmed what it does not have any more: its disk was replaced.
                 let short = message.msg_type == MessageType::MsgHeartbeat && message.commit > last;
