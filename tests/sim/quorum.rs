@@ -135,11 +135,9 @@ impl World {
         let id = self.chance.below(count) as NodeId;
         match self.chance.below(400) {
             0..=1 => self.crash(id),
-            23..=29 => {
-                if self.nodes[id as usize].quorum.is_some() {
-                    self.crash(id);
-                    self.start(id)?;
-                }
+            23..=29 if self.nodes[id as usize].quorum.is_some() => {
+                self.crash(id);
+                self.start(id)?;
             }
             2..=11 if self.nodes[id as usize].quorum.is_none() => self.start(id)?,
             12..=13 => {
