@@ -228,7 +228,7 @@ impl Broker {
     pub(super) fn stop_deciding(&mut self, out: &mut Vec<Effect<'_>>) {
         self.meta.active = None;
         self.meta.flight = None;
-        let moved = self.meta.fault.is_none() && !self.meta.quorum.as_ref().is_some_and(Quorum::is_alone);
+        let moved = self.meta.fault.is_none() && self.settings.cluster.is_cluster();
         for token in self.controller.deactivate() {
             if let Some(Waiting::Meta(then)) = self.parked.take(token) {
                 then(self, moved.then(not_controller), out);
