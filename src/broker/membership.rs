@@ -41,6 +41,8 @@ pub(super) struct Membership {
     leaving: Leaving,
     /// When a start that waits says so next; 0 before it began to wait.
     note_at: Millis,
+    /// Another broker stops, and waits until everybody knows who leads instead of it: the next heartbeat tells that.
+    hurry: bool,
     /// Who speaks on which connection to the controller here.
     speakers: BTreeMap<ConnId, NodeId>,
 }
@@ -83,6 +85,7 @@ impl Membership {
             knocked: false,
             leaving: Leaving::No,
             note_at: 0,
+            hurry: false,
             speakers: BTreeMap::new(),
         }
     }
@@ -132,6 +135,14 @@ impl Broker {
         }
         self.membership.leaving = Leaving::Asking { until: now.saturating_add(LEAVE_MS) };
         self.membership.due = now;
+    }
+
+    /// Brokers came, went, or changed.
+    pub(super) fn look_at_brokers(&mut self) {
+        if self.image.brokers().any(|broker| broker.shutting_down && !broker.fenced && broker.id != self.node) {
+            self.membership.hurry = true;
+            self.membership.due = self.membership.due.min(self.now);
+        }
     }
 
     pub(super) fn membership_deadline(&self) -> Option<Millis> {
@@ -289,7 +300,7 @@ impl Broker {
             want_fence: self.start == Start::Joining && !self.may_serve(),
             want_shutdown: stops,
         };
-        self.membership.asking = true;
+        (self.membership.asking, self.membership.hurry) = (true, false);
         let then = move |broker: &mut Broker, reply: Option<Reply>, out: &mut Vec<Effect<'_>>| {
             broker.heartbeat_answered(stops, reply, out);
         };
@@ -316,7 +327,7 @@ impl Broker {
                     return;
                 }
                 // One that began to stop while this heartbeat was under way has its own due.
-                let due = if stops && !asked_to_stop { now } else { now.saturating_add(again) };
+                let due = if (stops && !asked_to_stop) || self.membership.hurry { now } else { now.saturating_add(again) };
                 self.membership.due = due;
             }
             Some(Reply::Refused(refusal))
