@@ -206,7 +206,8 @@ impl Broker {
 
     /// Whether the fence may be lifted: the registration is replayed, and so is everything before it; every log is open.
     fn may_serve(&self) -> bool {
-        self.own_registration().is_some() && !self.all_hosted().any(|(_, hosted)| matches!(hosted.state, State::Opening))
+        self.own_registration().is_some()
+            && !self.all_hosted().any(|(_, hosted)| matches!(hosted.state, State::Opening))
     }
 
     fn look_at_the_fence(&mut self, now: Millis, out: &mut Vec<Effect<'_>>) {
@@ -226,7 +227,9 @@ impl Broker {
                         .to_owned(),
                     (Some(id), ..0) => format!("waiting for the controller, node {id}, to register this broker"),
                     (Some(id), epoch) => {
-                        format!("registered with epoch {epoch}; waiting until the controller, node {id}, lifts the fence")
+                        format!(
+                            "registered with epoch {epoch}; waiting until the controller, node {id}, lifts the fence"
+                        )
                     }
                 };
                 out.push(Effect::Note { level: Level::Info, message });
@@ -327,7 +330,8 @@ impl Broker {
                     return;
                 }
                 // One that began to stop while this heartbeat was under way has its own due.
-                let due = if (stops && !asked_to_stop) || self.membership.hurry { now } else { now.saturating_add(again) };
+                let due =
+                    if (stops && !asked_to_stop) || self.membership.hurry { now } else { now.saturating_add(again) };
                 self.membership.due = due;
             }
             Some(Reply::Refused(refusal))
@@ -344,7 +348,10 @@ impl Broker {
                 self.membership.due = now.saturating_add(interval_ms);
             }
             // It was tried until its time was up.
-            _ => self.membership.due = now.saturating_add(if self.settings.cluster.is_cluster() { EAGER_MS } else { interval_ms }),
+            _ => {
+                self.membership.due =
+                    now.saturating_add(if self.settings.cluster.is_cluster() { EAGER_MS } else { interval_ms })
+            }
         }
     }
 
