@@ -27,6 +27,7 @@ pub mod describe_configs;
 pub mod describe_groups;
 pub mod describe_log_dirs;
 pub mod describe_producers;
+pub mod describe_quorum;
 pub mod describe_topic_partitions;
 mod dispatch;
 pub mod elect_leaders;
@@ -228,6 +229,7 @@ table! {
     alter_partition_reassignments::AlterPartitionReassignments,
     list_partition_reassignments::ListPartitionReassignments,
     offset_delete::OffsetDelete,
+    describe_quorum::DescribeQuorum,
     alter_partition::AlterPartition,
     describe_cluster::DescribeCluster,
     describe_producers::DescribeProducers,

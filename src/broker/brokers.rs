@@ -99,8 +99,8 @@ impl Broker {
 mod tests {
     use super::*;
     use crate::config::BrokerSettings;
-    use crate::meta::record::Record;
     use crate::meta::Registration;
+    use crate::meta::record::Record;
     use crate::types::Uuid;
     use std::sync::Arc;
 

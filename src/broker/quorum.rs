@@ -5,7 +5,9 @@ use super::{Broker, META_LOG, Start};
 use crate::config::BrokerSettings;
 use crate::error::ErrorCode;
 use crate::event::{Effect, StorageFault};
-use crate::meta::quorum::{BadMessage, Entry, Index, Quorum, QuorumConfig, QuorumStatus, Ready, Restored, SnapshotData};
+use crate::meta::quorum::{
+    BadMessage, Entry, Index, Quorum, QuorumConfig, QuorumStatus, Ready, Restored, SnapshotData,
+};
 use crate::meta::quorum::{Term, Write};
 use crate::meta::{self, Image, Refusal, Reply, record::BadRecord, record::Record};
 use crate::parked::{Part, Token, Waiting};
@@ -236,14 +238,13 @@ impl Broker {
 
     /// What a command comes to that cannot be decided here: somewhere else it can, where there are other nodes.
     pub(super) fn not_decided(&self) -> Option<Reply> {
-        let refusal = || Refusal::new(ErrorCode::NotController, "This node is not the active controller.");
-        self.settings.cluster.is_cluster().then(|| Reply::Refused(refusal()))
+        self.settings.cluster.is_cluster().then(not_controller)
     }
 
     /// Proposes the controller's next batch.
     fn propose_decided(&mut self, now: Millis, out: &mut Vec<Effect<'_>>) {
         while self.meta.active.is_some()
-            && let Some((_, records)) = self.controller.take_batch()
+            && let Some(records) = self.controller.take_batch()
         {
             if records.is_empty() {
                 let end = self.metadata_end();
@@ -373,6 +374,12 @@ impl Broker {
             }
         }
     }
+}
+
+/// What becomes of a command whose controller leads no more: another one may be asked.
+fn not_controller() -> Reply {
+    let message = "This is not the correct controller for this cluster.";
+    Reply::Refused(Refusal::new(ErrorCode::NotController, message))
 }
 
 /// A node without `controller.quorum.voters` is its own quorum.

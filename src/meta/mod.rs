@@ -7,9 +7,9 @@ pub mod record;
 mod snapshot;
 
 pub use controller::{
-    Chosen, Command, Committed, ConfigChange, Controller, Created, DryRun, Election, FactorChange, Heartbeat, IsrChange,
-    MorePartitions, NewTopic, Ongoing, PRODUCER_ID_BLOCK, PartitionResult, PartitionState, Reassignment, Refusal,
-    Registration, Reply, TOPIC_NAME_BYTES_MAX, TOPIC_PARTITIONS_MAX, check_topic_name, splitmix,
+    Chosen, Command, Committed, ConfigChange, Controller, Created, DryRun, Election, FactorChange, Heartbeat,
+    IsrChange, MorePartitions, NewTopic, Ongoing, PRODUCER_ID_BLOCK, PartitionResult, PartitionState, Reassignment,
+    Refusal, Registration, Reply, TOPIC_NAME_BYTES_MAX, TOPIC_PARTITIONS_MAX, check_topic_name, splitmix,
 };
 pub use image::{BrokerImage, Image, Overrides, PartitionImage, ResourceType, TopicImage};
 

@@ -3,9 +3,9 @@
 //! A record's `key` is its type on disk. Before its body stand a frame version, the type and the version, each an
 //! unsigned varint.
 
-use super::{LEADER_UNCHANGED, NO_LEADER};
 use super::controller::Registration;
 use super::image::ResourceType;
+use super::{LEADER_UNCHANGED, NO_LEADER};
 use crate::message;
 use crate::record::RecordError;
 use crate::record::batch;

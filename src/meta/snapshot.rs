@@ -38,7 +38,8 @@ impl Image {
             }
         }
         for (resource, name, overrides) in self.configs() {
-            let set = |(key, value): (&String, &String)| Record::config(resource, name, key.clone(), Some(value.clone()));
+            let set =
+                |(key, value): (&String, &String)| Record::config(resource, name, key.clone(), Some(value.clone()));
             records.extend(overrides.iter().map(set));
         }
         if self.next_producer_id() > 0 {

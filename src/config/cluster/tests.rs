@@ -63,12 +63,11 @@ fn what_could_not_become_a_cluster_says_why() {
     let listeners = |text: &str| why(&format!("listeners={text}"));
     assert!(listeners("PLAINTEXT://10.0.0.1:9092").contains("add CONTROLLER://10.0.0.1:9093"));
     assert!(listeners("PLAINTEXT://10.0.0.1:9092,CONTROLLER://:9094").contains("give both the same port"));
-    assert!(
-        listeners("PLAINTEXT://10.0.0.1:9092,CONTROLLER://127.0.0.1:9093").contains("open to this machine alone")
-    );
+    assert!(listeners("PLAINTEXT://10.0.0.1:9092,CONTROLLER://127.0.0.1:9093").contains("open to this machine alone"));
     let told = listeners("PLAINTEXT://127.0.0.1:9092,CONTROLLER://:9093");
     assert!(told.contains("advertised.listeners") && told.contains("from kq2 they cannot reach 127.0.0.1"), "{told}");
-    let behind = why("listeners=PLAINTEXT://localhost:9092,CONTROLLER://:9093\nadvertised.listeners=PLAINTEXT://kq1:9092");
+    let behind =
+        why("listeners=PLAINTEXT://localhost:9092,CONTROLLER://:9093\nadvertised.listeners=PLAINTEXT://kq1:9092");
     assert!(behind.contains("for configuration listeners: The other brokers"), "{behind}");
 }
 

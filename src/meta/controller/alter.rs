@@ -21,11 +21,8 @@ impl Controller {
         for part in parts {
             // A second proposal for the same partition builds on an epoch that the first has made old.
             let first = seen.insert((part.topic, part.partition));
-            let result = if first {
-                self.alter_one(broker, part, &mut records)
-            } else {
-                Err(ErrorCode::InvalidUpdateVersion)
-            };
+            let result =
+                if first { self.alter_one(broker, part, &mut records) } else { Err(ErrorCode::InvalidUpdateVersion) };
             results.push(result);
         }
         (records, Reply::Altered(results))
@@ -38,8 +35,7 @@ impl Controller {
         records: &mut Vec<Record>,
     ) -> Result<PartitionState, ErrorCode> {
         let topic = self.state.topic_by_id(part.topic).ok_or(ErrorCode::UnknownTopicId)?;
-        let partition =
-            self.state.partition(part.topic, part.partition).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        let partition = self.state.partition(part.topic, part.partition).ok_or(ErrorCode::UnknownTopicOrPartition)?;
         check(broker, &part, partition)?;
         if !part.isr.iter().all(|(id, epoch)| self.may_be_in_sync(*id, *epoch)) {
             return Err(ErrorCode::IneligibleReplica);

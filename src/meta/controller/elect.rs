@@ -107,8 +107,7 @@ impl<'a> Change<'a> {
                     self.recovering = true;
                     cleanness = Cleanness::Unclean;
                 }
-                Found::Nobody => self.last_known = vec![self.was.leader],
-                Found::InSync(_) => {}
+                Found::InSync(_) | Found::Nobody => {}
             }
         }
         if leader == LEADER_UNCHANGED && self.was.leader != NO_LEADER && self.drops_a_replica() {
@@ -144,9 +143,8 @@ impl<'a> Change<'a> {
         if self.adding.is_empty() && self.removing.is_empty() {
             return;
         }
-        let stay = |ids: &[NodeId]| -> Vec<NodeId> {
-            ids.iter().copied().filter(|id| !self.removing.contains(id)).collect()
-        };
+        let stay =
+            |ids: &[NodeId]| -> Vec<NodeId> { ids.iter().copied().filter(|id| !self.removing.contains(id)).collect() };
         let (isr, replicas) = (stay(&self.isr), stay(&self.replicas));
         if isr.is_empty() || replicas.is_empty() || !self.adding.iter().all(|id| isr.contains(id)) {
             return;
@@ -234,8 +232,8 @@ impl Controller {
         let (record, cleanness) = change?;
         if cleanness == Cleanness::Unclean {
             let message = format!(
-                "unclean election: broker {} leads {topic}-{} without having been in sync; acknowledged records that it \
-                 lacks are lost",
+                "unclean election: broker {} leads {topic}-{} though it may lack acknowledged records; those that it lacks \
+                 are lost",
                 record.leader, record.partition_id
             );
             self.note(Level::Error, message);
@@ -331,8 +329,7 @@ impl Controller {
             let mut settings = None;
             for (index, partition) in topic.partitions.iter().enumerate().filter(|(_, p)| wanted(topic, p)) {
                 let settings = settings.get_or_insert_with(|| self.topic_settings(&topic.name));
-                let mut change =
-                    Change::of(topic.id, index as Partition, partition, settings.min_insync_replicas);
+                let mut change = Change::of(topic.id, index as Partition, partition, settings.min_insync_replicas);
                 if settings.unclean_leader_election_enable {
                     change.how = How::Unclean;
                 }

@@ -53,7 +53,6 @@ pub struct Controller {
     seed: [u64; 2],
     /// Breaks ties between brokers where a partition is placed.
     place_seed: u64,
-    log_end: Offset,
     active: bool,
     /// What is known of brokers' lives, and is no record.
     sessions: BTreeMap<NodeId, Session>,
@@ -82,7 +81,6 @@ impl Controller {
             flight: None,
             seed,
             place_seed: seed[0].rotate_left(29) ^ seed[1],
-            log_end: 0,
             active: false,
             sessions: BTreeMap::new(),
             balance_at: None,
@@ -96,20 +94,11 @@ impl Controller {
         self.settings = settings;
     }
 
-    /// Where the log ends when the node starts.
-    pub fn set_log_end(&mut self, end: Offset) {
-        self.log_end = end;
-    }
-
-    /// A record from the log, at start.
-    pub fn replay(&mut self, record: &Record) {
-        self.state.replay(record);
-    }
-
     /// This node decides from here on, from what is committed below `end`. Every broker gets a whole session timeout to
     /// find its new controller.
     pub fn activate(&mut self, now: Millis, state: Image, end: Offset) {
-        self.restore(state, end);
+        assert!(self.flight.is_none() && self.open.is_empty(), "commands are abandoned first");
+        self.state = state;
         self.active = true;
         self.begin_sessions(now, end);
         let cluster = &self.settings.cluster;
@@ -165,21 +154,18 @@ impl Controller {
         [self.session_deadline(), self.balance_at, self.unclean_at].into_iter().flatten().min()
     }
 
-    /// The next batch to append, when none is in flight: base offset and records. Replies without records come with
-    /// the batch before them, or at once through [`Controller::committed`].
-    pub fn take_batch(&mut self) -> Option<(Offset, &[Record])> {
+    /// The next batch to propose, when none is in flight. Replies without records come with the batch before them, or at
+    /// once through [`Controller::committed`].
+    pub fn take_batch(&mut self) -> Option<&[Record]> {
         if self.flight.is_some() || (self.open.is_empty() && self.open_replies.is_empty()) {
             return None;
         }
-        let base = self.log_end;
         let records = std::mem::take(&mut self.open);
-        self.log_end += records.len() as Offset;
         let flight = Flight { records, replies: std::mem::take(&mut self.open_replies) };
-        let flight = self.flight.insert(flight);
-        Some((base, &flight.records))
+        Some(&self.flight.insert(flight).records)
     }
 
-    /// The batch in flight is committed; who has replayed all metadata below `end` has replayed it.
+    /// The batch in flight is decided for good. Whoever has replayed everything below `end` knows it.
     pub fn committed(&mut self, end: Offset) -> Option<Committed> {
         let flight = self.flight.take()?;
         for record in &flight.records {
@@ -193,13 +179,6 @@ impl Controller {
         self.open.clear();
         let flight = self.flight.take().map(|flight| flight.replies).unwrap_or_default();
         flight.into_iter().chain(self.open_replies.drain(..)).map(|(token, _)| token).collect()
-    }
-
-    /// Goes on from what is committed, in a log that ends at `end`.
-    pub fn restore(&mut self, state: Image, end: Offset) {
-        assert!(self.flight.is_none() && self.open.is_empty(), "commands are abandoned first");
-        self.state = state;
-        self.log_end = end;
     }
 
     /// What the operator should read, since the last call.

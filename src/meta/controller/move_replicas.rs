@@ -36,8 +36,7 @@ impl Controller {
     fn reassign_one(&mut self, wanted: Reassignment, factor_change: FactorChange) -> Result<Option<Record>, Refusal> {
         let Reassignment { topic: name, partition: index, replicas } = wanted;
         let unknown = |message: String| Refusal::new(ErrorCode::UnknownTopicOrPartition, message);
-        let topic =
-            self.state.topic(&name).ok_or_else(|| unknown(format!("Unable to find a topic named {name}.")))?;
+        let topic = self.state.topic(&name).ok_or_else(|| unknown(format!("Unable to find a topic named {name}.")))?;
         let partition = self
             .state
             .partition(topic.id, index)
@@ -85,7 +84,8 @@ impl Controller {
         }
         let built = change.build(&|id| self.is_active_broker(id));
         if unclean {
-            let message = format!("{name}-{index} goes back to where it was before all in-sync replicas came; records are lost");
+            let message =
+                format!("{name}-{index} goes back to where it was before all in-sync replicas came; records are lost");
             self.note(Level::Error, message);
         }
         Ok(self.build(&name, built).map(Record::PartitionChange))

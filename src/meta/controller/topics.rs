@@ -107,8 +107,7 @@ impl Controller {
     fn manual_assignment(&self, topic: &NewTopic) -> Result<Vec<Placed>, Refusal> {
         let refuse = |message: String| Err(Refusal::new(ErrorCode::InvalidReplicaAssignment, message));
         if topic.partitions != -1 || topic.replication_factor != -1 {
-            let message =
-                "A manual partition assignment was specified, but numPartitions or replicationFactor was not set to -1.";
+            let message = "A manual partition assignment was specified, but numPartitions or replicationFactor was not set to -1.";
             return Err(Refusal::new(ErrorCode::InvalidRequest, message));
         }
         let mut sorted: Vec<&(Partition, Vec<NodeId>)> = topic.assignments.iter().collect();

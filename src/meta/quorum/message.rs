@@ -116,8 +116,14 @@ pub(super) fn check(message: &Message, me: NodeId, voters: &[NodeId], last: Inde
                 return refuse("its snapshot is of another quorum");
             }
         }
-        MsgAppendResponse | MsgHeartbeat | MsgHeartbeatResponse | MsgRequestPreVote | MsgRequestPreVoteResponse
-        | MsgRequestVote | MsgRequestVoteResponse | MsgTimeoutNow => {}
+        MsgAppendResponse
+        | MsgHeartbeat
+        | MsgHeartbeatResponse
+        | MsgRequestPreVote
+        | MsgRequestPreVoteResponse
+        | MsgRequestVote
+        | MsgRequestVoteResponse
+        | MsgTimeoutNow => {}
         _ => return refuse("no node sends this to another"),
     }
     Ok(())

@@ -85,7 +85,8 @@ fn a_snapshot_takes_the_place_of_its_entries() {
 #[test]
 fn a_log_of_an_older_version_is_committed() {
     let records = [Record::topic("a", Uuid([1; 16])), Record::partition(Uuid([1; 16]), 0, vec![1])];
-    let mut journal: Vec<u8> = records.iter().flat_map(|record| encode_batch(0, std::slice::from_ref(record))).collect();
+    let mut journal: Vec<u8> =
+        records.iter().flat_map(|record| encode_batch(0, std::slice::from_ref(record))).collect();
     let old = journal.clone();
     let (mut q, restored) = open(1, &[1], &journal);
     assert_eq!(restored.snapshot, Some(SnapshotData { index: 1, data: old.clone() }));
@@ -157,7 +158,8 @@ fn nonsense_is_refused_and_changes_nothing() {
     other.tick(other.deadline().expect("an election"));
     let ready = other.ready(200).expect("it asks");
     let good = &ready.messages.iter().find(|(to, _)| *to == 1).expect("for node 1").1;
-    let mut bad: Vec<Vec<u8>> = vec![vec![], vec![9], vec![0], vec![0, 255, 255], vec![1, 0, 0], good[..good.len() - 1].to_vec()];
+    let mut bad: Vec<Vec<u8>> =
+        vec![vec![], vec![9], vec![0], vec![0, 255, 255], vec![1, 0, 0], good[..good.len() - 1].to_vec()];
     let message = |change: &dyn Fn(&mut Message)| {
         let Ok(Told::Raft(mut m)) = message::decode(good) else { panic!("it is good") };
         change(&mut m);
@@ -173,7 +175,8 @@ fn nonsense_is_refused_and_changes_nothing() {
         message(&|m| {
             m.msg_type = MessageType::MsgAppend;
             (m.term, m.index, m.log_term) = (5, index, log_term);
-            let entry = |(index, term): &(u64, u64)| raft::eraftpb::Entry { index: *index, term: *term, ..Default::default() };
+            let entry =
+                |(index, term): &(u64, u64)| raft::eraftpb::Entry { index: *index, term: *term, ..Default::default() };
             m.entries = entries.iter().map(entry).collect::<Vec<_>>().into();
         })
     };

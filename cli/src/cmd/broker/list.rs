@@ -7,7 +7,6 @@ use crate::kafka::{Kafka, To};
 use crate::ui::{Column, Ui};
 use kq::api::describe_cluster::{DescribeCluster, DescribeClusterRequest};
 use kq::client::Broker;
-use kq::error::ErrorCode;
 use serde_json::json;
 
 /// List the cluster's brokers
@@ -77,11 +76,11 @@ pub fn rows(kafka: &mut Kafka) -> Result<Vec<Row>, Failure> {
 /// Brokers that are registered and fenced; none where the cluster does not tell (before KIP-1073).
 fn fenced(kafka: &mut Kafka) -> Result<Vec<Broker>, Failure> {
     let request = DescribeClusterRequest { include_fenced_brokers: true, ..Default::default() };
-    let answer = match kafka.call::<DescribeCluster>(To::Any, &request) {
-        Ok(answer) => answer,
-        Err(failure) if failure.code == ErrorCode::UnsupportedVersion.name() => return Ok(Vec::new()),
-        Err(failure) => return Err(failure),
-    };
+    let version = kafka.link(To::Any)?.connection().version_of::<DescribeCluster>();
+    if !version.is_ok_and(|version| version >= 2) {
+        return Ok(Vec::new());
+    }
+    let answer = kafka.call::<DescribeCluster>(To::Any, &request)?;
     let response = answer.read()?;
     let fenced = response.brokers.iter().filter(|broker| broker.is_fenced).map(|broker| Broker {
         id: broker.broker_id,

@@ -2,7 +2,8 @@
 
 use crate::cmd::console::base64;
 use kq::meta::record::{
-    ConfigRecord, PartitionChangeRecord, PartitionRecord, ProducerIdsRecord, RemoveTopicRecord, TopicRecord,
+    BrokerRegistrationChangeRecord, ClearElrRecord, ConfigRecord, PartitionChangeRecord, PartitionRecord,
+    ProducerIdsRecord, RegisterBrokerRecord, RemoveTopicRecord, TopicRecord, UnregisterBrokerRecord,
 };
 use kq::types::Uuid;
 use kq::wire::{Field, FieldInfo, Message, Reader, StructInfo, WireError};
@@ -36,6 +37,10 @@ fn parse(value: &[u8]) -> Result<Value, WireError> {
         known::<PartitionChangeRecord>(),
         known::<RemoveTopicRecord>(),
         known::<ProducerIdsRecord>(),
+        known::<RegisterBrokerRecord<'static>>(),
+        known::<UnregisterBrokerRecord>(),
+        known::<BrokerRegistrationChangeRecord>(),
+        known::<ClearElrRecord<'static>>(),
     ];
     let version = version as i16;
     let found = all.into_iter().flatten().find(|known| i32::from(known.1) == kind as i32);

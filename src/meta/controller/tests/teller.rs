@@ -229,7 +229,10 @@ impl Teller {
             }
             Reply::Reassignments(all) => {
                 let one = |o: &Ongoing| {
-                    format!("{}-{} {:?} adding {:?} removing {:?}", o.topic, o.partition, o.replicas, o.adding, o.removing)
+                    format!(
+                        "{}-{} {:?} adding {:?} removing {:?}",
+                        o.topic, o.partition, o.replicas, o.adding, o.removing
+                    )
                 };
                 all.iter().map(one).collect::<Vec<_>>().join("\n")
             }
@@ -240,6 +243,7 @@ impl Teller {
             Reply::Refused(refusal) => format!("{}: {}", refusal.code.name(), refusal.message),
             other => format!("{other:?}"),
         };
+        let text = if text.is_empty() { "nothing" } else { &text };
         writeln!(self.out, "= {text}").expect("memory");
     }
 
