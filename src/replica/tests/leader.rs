@@ -133,15 +133,8 @@ fn rule_7_who_leaves_counts_until_the_controller_has_taken_it() {
 
 #[test]
 fn rule_8_only_who_has_the_high_watermark_and_this_epoch_joins() {
-    let mut leader = Leader::new(
-        0,
-        LogId(1),
-        1,
-        &assignment(3, 5, &[1, 2, 3], &[1, 2]),
-        opened(10, &[(1, 0)]),
-        4,
-        Durability::Disk,
-    );
+    let mut leader =
+        Leader::new(0, LogId(1), 1, &assignment(3, 5, &[1, 2, 3], &[1, 2]), opened(10, &[(1, 0)]), 4, Durability::Disk);
     // The high watermark is stale: 6 is above it, and yet records below 10 may be committed.
     leader.fetched_by(1, 3, 7, 6).expect("a replica");
     assert!(!leader.may_grow_by(3));
@@ -165,8 +158,7 @@ fn rule_9_a_new_leader_does_not_know_the_high_watermark() {
 
 #[test]
 fn rule_11_proposals_carry_the_broker_epochs_of_the_fetches() {
-    let mut leader =
-        Leader::new(0, LogId(1), 1, &assignment(3, 5, &[1, 2], &[1]), opened(0, &[]), 0, Durability::Disk);
+    let mut leader = Leader::new(0, LogId(1), 1, &assignment(3, 5, &[1, 2], &[1]), opened(0, &[]), 0, Durability::Disk);
     leader.fetched_by(1, 2, 8, 0).expect("a replica");
     assert_eq!(leader.isr_change(1, LAG_MS, &|node, epoch| (node, epoch) == (2, 9)), None, "it was started anew");
     assert_eq!(leader.fetched_by(2, 2, 7, 0), Err(ErrorCode::NotLeaderOrFollower), "an earlier life of it");

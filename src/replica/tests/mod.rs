@@ -14,14 +14,7 @@ const LAG_MS: i64 = 1_000;
 
 /// Node 1 leads; `isr` of `replicas` are in sync.
 fn assignment(leader_epoch: Epoch, partition_epoch: Epoch, replicas: &[NodeId], isr: &[NodeId]) -> Assignment {
-    Assignment {
-        node: 1,
-        leader_epoch,
-        partition_epoch,
-        replicas: replicas.to_vec(),
-        isr: isr.to_vec(),
-        min_isr: 1,
-    }
+    Assignment { node: 1, leader_epoch, partition_epoch, replicas: replicas.to_vec(), isr: isr.to_vec(), min_isr: 1 }
 }
 
 fn opened(end: Offset, epochs: &[(Epoch, Offset)]) -> Opened {
