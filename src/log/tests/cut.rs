@@ -131,7 +131,7 @@ impl Story {
         let kept = cutting.unwrap_or(i64::MAX).min(self.safe);
         // A batch that reaches over the cut goes with it.
         let whole = self.model.batches.iter().map(|(_, bytes)| BatchHeader::peek(bytes).unwrap().next_offset());
-        let kept = whole.filter(|next| *next <= kept).last().unwrap_or(0);
+        let kept = whole.filter(|next| *next <= kept).max().unwrap_or(0);
         let (start, end) = (found.start, found.end);
         self.model.batches.retain(|(base, _)| *base >= start && *base < end);
         self.model.check(&mut self.chance);

@@ -50,7 +50,7 @@ fn with_the_page_cache_promise_it_asks_for_more_at_once() {
     let durability = Durability::PageCache { flush_messages: i64::MAX, flush_ms: i64::MAX };
     let mut follower = Follower::new(LogId(1), 1, 7, 2, opened(0, &[]), 0, durability);
     follower.heard(0, &place(0, -1), &Heard { batches: &batch_at(0, 7, 4), ..nothing() });
-    assert_eq!(follower.appended_to(0, 4).sync, false);
+    assert!(!follower.appended_to(0, 4).sync);
     assert_eq!(follower.position(0), Some(place(4, 7)));
 }
 
