@@ -229,7 +229,7 @@ fn a_deleted_topic_fails_who_waits_for_it() {
         epochs t-0 [(0, 0)]
         append t-0 at 0
         > delete t
-        append __cluster_metadata-0 at 2
+        append __cluster_metadata-0 at 3
         sync __cluster_metadata-0
         reply 1: t-0 UNKNOWN_TOPIC_OR_PARTITION (3)
         delete t-0
@@ -343,17 +343,17 @@ fn a_full_disk_refuses_a_change_and_takes_the_next_one() {
         reply 0: t ok
         > metadata-full
         > create u
-        append __cluster_metadata-0 at 2
+        append __cluster_metadata-0 at 3
         Error: append to the metadata log failed: no space; opening it anew
         open __cluster_metadata-0 anew
         reply 1: u KAFKA_STORAGE_ERROR (56)
         > create v
-        append __cluster_metadata-0 at 2
+        append __cluster_metadata-0 at 3
         sync __cluster_metadata-0
         open v-0
         reply 2: v ok
         > delete t
-        append __cluster_metadata-0 at 4
+        append __cluster_metadata-0 at 6
         sync __cluster_metadata-0
         delete t-0
         reply 3: deleted, ok
