@@ -19,6 +19,7 @@ mod message;
 mod ready;
 mod store;
 
+pub use journal::JournalRecord;
 pub use message::BadMessage;
 pub use ready::{Entry, NotLeader, QuorumConfig, QuorumStatus, Ready, Restored, SnapshotData, Write};
 
