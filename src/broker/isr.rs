@@ -40,7 +40,11 @@ impl Broker {
             self.proposals.due.insert(log);
         }
         let lag_max_ms = self.settings.cluster.replica.lag_time_max_ms;
-        if self.proposals.scan_at.is_some_and(|at| at > now) || !self.leads_others() {
+        if !self.leads_others() {
+            self.proposals.scan_at = None;
+            return;
+        }
+        if self.proposals.scan_at.is_some_and(|at| at > now) {
             return;
         }
         if self.proposals.scan_at.is_some() {
