@@ -100,11 +100,11 @@ impl Node {
             }
         }
         broker.tick(now, out);
-        self.stop_if_due(now, out);
+        self.stop_if_due(out);
         api::peer::pump(&mut self.broker, now, out);
     }
 
-    fn stop_if_due(&mut self, now: Millis, out: &mut Vec<Effect<'_>>) {
+    fn stop_if_due(&mut self, out: &mut Vec<Effect<'_>>) {
         let broker = &mut self.broker;
         if self.stop == Stop::Leaves && broker.has_left() {
             self.stop = Stop::Drains;

@@ -278,6 +278,7 @@ impl Shell {
             Page::Metrics => {
                 let moment = Moment {
                     connections: self.links.len(),
+                    peers: self.peers.open(),
                     parked,
                     started_seconds: self.started_seconds,
                     logs: self.store.figures(),

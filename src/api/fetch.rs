@@ -148,7 +148,16 @@ enum InSession {
 }
 
 pub(super) fn handle(broker: &mut Broker, cx: Context<'_>, request: FetchRequest<'_>, out: &mut Vec<Effect<'_>>) {
-    let started = match start(broker, &cx, &request) {
+    let (node, broker_epoch) = match cx.to.version {
+        ..=14 => (request.replica_id, -1),
+        _ => (request.replica_state.replica_id, request.replica_state.replica_epoch),
+    };
+    let started = match cx.peer.listener == broker.settings.cluster.inter_broker_listener {
+        // What a replica says it holds counts as acknowledged: only where brokers come is it believed.
+        false if node >= 0 => Err(ErrorCode::ClusterAuthorizationFailed),
+        _ => start(broker, &cx, &request),
+    };
+    let started = match started {
         Ok(started) => started,
         Err(code) => {
             let response = FetchResponse { error_code: code.code(), ..Default::default() };
@@ -157,10 +166,6 @@ pub(super) fn handle(broker: &mut Broker, cx: Context<'_>, request: FetchRequest
     };
     let (session, mut parts) = started;
     parts.sort_by_key(|(_, part)| part.turn);
-    let (node, broker_epoch) = match cx.to.version {
-        ..=14 => (request.replica_id, -1),
-        _ => (request.replica_state.replica_id, request.replica_state.replica_epoch),
-    };
     let reader = if node >= 0 { Reader::Replica(node) } else { Reader::Consumer };
     if node >= 0 {
         broker.release_replica(node, out);

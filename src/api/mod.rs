@@ -264,6 +264,20 @@ mod tests {
     }
 
     #[test]
+    fn keys_of_nodes_among_each_other_are_not_for_clients() {
+        let at = |key: i16| find(key).map(|row| (row.is_for_clients(), row.is_for_nodes()));
+        for everybody in [18, 60, 19, 44] {
+            assert_eq!(at(everybody), Some((true, true)), "{everybody}");
+        }
+        for clients in [0, 1, 3, 10] {
+            assert_eq!(at(clients), Some((true, false)), "{clients}");
+        }
+        for nodes in [56, 62, 63] {
+            assert_eq!(at(nodes), Some((false, true)), "{nodes}");
+        }
+    }
+
+    #[test]
     fn visit_goes_to_the_key() {
         struct Name;
         impl Visitor for Name {

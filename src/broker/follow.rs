@@ -99,8 +99,13 @@ impl Broker {
         let (start, end, leader) = (follower.start(), follower.end(), follower.leader);
         let high_watermark = follower.high_watermark();
         let (kept, message) = match cut {
-            Cut::From(to) => (to, format!("{name}: offsets {to} to {end} are not in the log of the leader, node {leader}: they go")),
-            Cut::All(at) => (start, format!("{name}: {start} to {end} is thrown away; it begins again at {at}, as node {leader} has it")),
+            Cut::From(to) => {
+                (to, format!("{name}: offsets {to} to {end} are not in the log of the leader, node {leader}: they go"))
+            }
+            Cut::All(at) => (
+                start,
+                format!("{name}: {start} to {end} is thrown away; it begins again at {at}, as node {leader} has it"),
+            ),
         };
         // What was committed goes only after an election that was not clean, or where the leader deleted it.
         let level = if kept < high_watermark && end > start { Level::Warn } else { Level::Info };

@@ -41,6 +41,8 @@ pub(super) struct Membership {
     leaving: Leaving,
     /// When a start that waits says so next; 0 before it began to wait.
     note_at: Millis,
+    /// Another broker stops, and waits until everybody knows who leads instead of it: the next heartbeat tells that.
+    hurry: bool,
     /// Who speaks on which connection to the controller here.
     speakers: BTreeMap<ConnId, NodeId>,
 }
@@ -83,6 +85,7 @@ impl Membership {
             knocked: false,
             leaving: Leaving::No,
             note_at: 0,
+            hurry: false,
             speakers: BTreeMap::new(),
         }
     }
@@ -132,6 +135,14 @@ impl Broker {
         }
         self.membership.leaving = Leaving::Asking { until: now.saturating_add(LEAVE_MS) };
         self.membership.due = now;
+    }
+
+    /// Brokers came, went, or changed.
+    pub(super) fn look_at_brokers(&mut self) {
+        if self.image.brokers().any(|broker| broker.shutting_down && !broker.fenced && broker.id != self.node) {
+            self.membership.hurry = true;
+            self.membership.due = self.membership.due.min(self.now);
+        }
     }
 
     pub(super) fn membership_deadline(&self) -> Option<Millis> {
@@ -195,7 +206,8 @@ impl Broker {
 
     /// Whether the fence may be lifted: the registration is replayed, and so is everything before it; every log is open.
     fn may_serve(&self) -> bool {
-        self.own_registration().is_some() && !self.all_hosted().any(|(_, hosted)| matches!(hosted.state, State::Opening))
+        self.own_registration().is_some()
+            && !self.all_hosted().any(|(_, hosted)| matches!(hosted.state, State::Opening))
     }
 
     fn look_at_the_fence(&mut self, now: Millis, out: &mut Vec<Effect<'_>>) {
@@ -215,7 +227,9 @@ impl Broker {
                         .to_owned(),
                     (Some(id), ..0) => format!("waiting for the controller, node {id}, to register this broker"),
                     (Some(id), epoch) => {
-                        format!("registered with epoch {epoch}; waiting until the controller, node {id}, lifts the fence")
+                        format!(
+                            "registered with epoch {epoch}; waiting until the controller, node {id}, lifts the fence"
+                        )
                     }
                 };
                 out.push(Effect::Note { level: Level::Info, message });
@@ -289,7 +303,7 @@ impl Broker {
             want_fence: self.start == Start::Joining && !self.may_serve(),
             want_shutdown: stops,
         };
-        self.membership.asking = true;
+        (self.membership.asking, self.membership.hurry) = (true, false);
         let then = move |broker: &mut Broker, reply: Option<Reply>, out: &mut Vec<Effect<'_>>| {
             broker.heartbeat_answered(stops, reply, out);
         };
@@ -316,7 +330,8 @@ impl Broker {
                     return;
                 }
                 // One that began to stop while this heartbeat was under way has its own due.
-                let due = if stops && !asked_to_stop { now } else { now.saturating_add(again) };
+                let due =
+                    if (stops && !asked_to_stop) || self.membership.hurry { now } else { now.saturating_add(again) };
                 self.membership.due = due;
             }
             Some(Reply::Refused(refusal))
@@ -333,7 +348,10 @@ impl Broker {
                 self.membership.due = now.saturating_add(interval_ms);
             }
             // It was tried until its time was up.
-            _ => self.membership.due = now.saturating_add(if self.settings.cluster.is_cluster() { EAGER_MS } else { interval_ms }),
+            _ => {
+                self.membership.due =
+                    now.saturating_add(if self.settings.cluster.is_cluster() { EAGER_MS } else { interval_ms })
+            }
         }
     }
 

@@ -4,9 +4,9 @@ use super::{Broker, META_LOG, Start};
 use crate::error::ErrorCode;
 use crate::event::{Appended, Effect, Level, LogName, Opened, StorageFault};
 use crate::log::LogConfig;
+use crate::meta::METADATA_TOPIC;
 use crate::meta::quorum::{Quorum, Restored};
 use crate::meta::record::BadRecord;
-use crate::meta::METADATA_TOPIC;
 use crate::types::{Millis, Offset, Partition, TopicId, Uuid};
 use std::sync::Arc;
 

@@ -41,12 +41,7 @@ impl Broker {
         self.ask_controller(now, command, Box::new(then), out);
     }
 
-    fn proposals_answered(
-        &mut self,
-        asked: Vec<(LogId, IsrChange)>,
-        reply: Option<Reply>,
-        out: &mut Vec<Effect<'_>>,
-    ) {
+    fn proposals_answered(&mut self, asked: Vec<(LogId, IsrChange)>, reply: Option<Reply>, out: &mut Vec<Effect<'_>>) {
         self.proposing = false;
         let results = match reply {
             Some(Reply::Altered(results)) if results.len() == asked.len() => results,

@@ -37,6 +37,7 @@ impl Broker {
     pub(super) fn brokers_changed(&mut self) {
         self.replication.registered |= self.is_registered();
         self.lanes.brokers_changed();
+        self.look_at_brokers();
     }
 
     /// Whether this node leads a partition that others follow.

@@ -5,6 +5,8 @@ mod follower;
 mod isr;
 mod leader;
 mod local;
+#[cfg(test)]
+mod tests;
 
 pub use epochs::Epochs;
 pub use follower::{Copied, FOLLOW_BACKOFF_MS, FOLLOW_RETRY_MS, Follower, Heard, Position, Step};

@@ -135,6 +135,10 @@ impl World {
         let id = self.chance.below(count) as NodeId;
         match self.chance.below(400) {
             0..=1 => self.crash(id),
+            23..=29 if self.nodes[id as usize].quorum.is_some() => {
+                self.crash(id);
+                self.start(id)?;
+            }
             2..=11 if self.nodes[id as usize].quorum.is_none() => self.start(id)?,
             12..=13 => {
                 let other = self.chance.below(count) as NodeId;
@@ -284,6 +288,7 @@ impl World {
     fn apply(&mut self, id: NodeId, snapshot: Option<SnapshotData>, entries: Vec<Entry>) -> Result<(), String> {
         if let Some(SnapshotData { index, data }) = snapshot {
             let chain = data.try_into().map(u64::from_be_bytes).map_err(|_| format!("node {id}: another snapshot"))?;
+            self.tell(|| format!("node {id} is given a snapshot at {index}"));
             if index < self.nodes[id as usize].state.index {
                 return Err(format!("node {id} goes back to {index}"));
             }
@@ -312,8 +317,20 @@ impl World {
         }
     }
 
-    /// Without faults, all come to agree on everything that was committed, and on something new.
+    /// Without faults, all come to agree on everything that was committed, and on something new; and so does a node whose
+    /// disk was replaced.
     fn recover(&mut self) -> Result<Summary, String> {
+        self.agree_on_more()?;
+        let id = self.chance.below(self.nodes.len() as i64) as NodeId;
+        self.crash(id);
+        self.nodes[id as usize].disk = Disk::default();
+        self.start(id)?;
+        self.agree_on_more()?;
+        self.summary.fingerprint = self.nodes[0].state.chain ^ self.now as u64;
+        Ok(self.summary)
+    }
+
+    fn agree_on_more(&mut self) -> Result<(), String> {
         let (until, known) = (self.now + QUIET_MS, self.chains.keys().last().copied().unwrap_or(0));
         let acks = self.summary.acks;
         while self.now < until {
@@ -321,8 +338,7 @@ impl World {
             let first = self.nodes[0].state.index;
             let same = self.nodes.iter().all(|node| node.state.index == first);
             if same && first > known && self.summary.acks > acks {
-                self.summary.fingerprint = self.nodes[0].state.chain ^ self.now as u64;
-                return Ok(self.summary);
+                return Ok(());
             }
         }
         let reached: Vec<Index> = self.nodes.iter().map(|node| node.state.index).collect();

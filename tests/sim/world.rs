@@ -140,7 +140,8 @@ pub enum Telling {
     Story,
 }
 
-const SETTINGS: &str = "node.id=1\nauto.create.topics.enable=false\nlog.retention.check.interval.ms=50\n";
+const SETTINGS: &str = "node.id=1\nauto.create.topics.enable=false\nlog.retention.check.interval.ms=50\n\
+    metadata.log.max.record.bytes.between.snapshots=1000\n";
 
 fn new_node(settings: &str, chance: &mut Chance) -> Node {
     let entries = parse_properties(settings).expect("properties");

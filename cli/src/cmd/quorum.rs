@@ -102,9 +102,10 @@ fn ask(kafka: &mut Kafka) -> Result<(Vec<Summary>, Vec<Member>), Failure> {
 }
 
 fn members(response: &DescribeQuorumResponse<'_>, quorum: &PartitionResult<'_>) -> Vec<Member> {
-    let voters = quorum.current_voters.iter().map(|voter| {
-        (voter, if voter.replica_id == quorum.leader_id { "leader" } else { "follower" })
-    });
+    let voters = quorum
+        .current_voters
+        .iter()
+        .map(|voter| (voter, if voter.replica_id == quorum.leader_id { "leader" } else { "follower" }));
     let observers = quorum.observers.iter().map(|observer| (observer, "observer"));
     let all: Vec<_> = voters.chain(observers).collect();
     let known = |end: i64| (end >= 0).then_some(end);

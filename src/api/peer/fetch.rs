@@ -58,13 +58,7 @@ fn by_topic(parts: &[FetchPart], max_bytes: i32) -> Vec<FetchTopic<'static>> {
     topics
 }
 
-pub(super) fn reply<'a>(
-    broker: &mut Broker,
-    now: Millis,
-    node: NodeId,
-    bytes: &'a [u8],
-    out: &mut Vec<Effect<'a>>,
-) {
+pub(super) fn reply<'a>(broker: &mut Broker, now: Millis, node: NodeId, bytes: &'a [u8], out: &mut Vec<Effect<'a>>) {
     let Some(sent) = broker.fetch_answered(now, node) else {
         return broker.distrust(now, node, Lane::Fetch, "nothing was asked", out);
     };
@@ -122,7 +116,8 @@ fn hear<'a>(
         error,
         high_watermark: data.high_watermark,
         start: data.log_start_offset,
-        diverging: (diverging.epoch >= 0 || diverging.end_offset >= 0).then_some((diverging.epoch, diverging.end_offset)),
+        diverging: (diverging.epoch >= 0 || diverging.end_offset >= 0)
+            .then_some((diverging.epoch, diverging.end_offset)),
         batches,
     };
     broker.heard_from_leader(now, part.log, part.position, heard, out);

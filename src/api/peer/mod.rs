@@ -54,12 +54,8 @@ pub fn lost(broker: &mut Broker, now: Millis, node: NodeId, lane: Lane, out: &mu
 /// A request frame.
 fn request<'m, A: Api>(correlation_id: i32, body: &A::Request<'m>) -> Vec<u8> {
     let version = A::SERVED.1;
-    let header = RequestHeader {
-        api_key: A::KEY,
-        api_version: version,
-        correlation_id,
-        client_id: Some(CLIENT_ID.into()),
-    };
+    let header =
+        RequestHeader { api_key: A::KEY, api_version: version, correlation_id, client_id: Some(CLIENT_ID.into()) };
     let mut w = Writer::with_capacity(256);
     header.encode(&mut w, version >= <A::Request<'m> as Message<'m>>::FLEXIBLE_FROM);
     body.write(&mut w, version);

@@ -84,13 +84,8 @@ impl Controller {
         self.sessions.iter().filter(move |(id, _)| live(id)).map(|(id, session)| (*id, session))
     }
 
-    /// The controller's own broker lives as long as the controller does.
-    fn other_sessions(&self) -> impl Iterator<Item = (NodeId, &Session)> {
-        self.live_sessions().filter(|(id, _)| *id != self.node)
-    }
-
     pub(super) fn session_deadline(&self) -> Option<Millis> {
-        self.other_sessions().map(|(_, session)| self.expires(session)).min()
+        self.live_sessions().map(|(_, session)| self.expires(session)).min()
     }
 
     pub(super) fn unclean_interval_ms(&self) -> i64 {
@@ -101,7 +96,7 @@ impl Controller {
     pub(super) fn end_sessions(&mut self, now: Millis) {
         let silent = |session: &Session| self.expires(session) <= now;
         let ended: Vec<(NodeId, Session)> =
-            self.other_sessions().filter(|(_, session)| silent(session)).map(|(id, session)| (id, *session)).collect();
+            self.live_sessions().filter(|(_, session)| silent(session)).map(|(id, session)| (id, *session)).collect();
         for (id, session) in ended {
             let why = match session.gone_at {
                 Some(gone) if gone <= now => "its connection broke and it made no other one".to_owned(),

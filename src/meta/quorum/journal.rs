@@ -17,6 +17,7 @@
 //! snapshot at index 1 of term 1, by a quorum of one.
 
 use super::store::Base;
+use super::{Index, Term, node_id, raft_id};
 use crate::meta::record::BadRecord;
 use crate::record::builder::Builder;
 use crate::record::compress::Codec;
@@ -31,6 +32,8 @@ const BATCH_BYTES_MAX: usize = 1 << 30;
 const ENTRY: u8 = 1;
 const PROMISES: u8 = 2;
 const SNAPSHOT: u8 = 3;
+/// Index and term, before an entry's or a snapshot's data.
+const NUMBERS_BYTES: usize = 16;
 
 /// What a journal says.
 #[derive(Debug, Default)]
@@ -96,7 +99,7 @@ pub(super) fn decode(content: &[u8]) -> Result<Content, BadRecord> {
         for (at, record) in decoded.iter().enumerate() {
             let record = record?;
             match record.key {
-                Some(&[kind]) => all.read(kind, record.value.unwrap_or_default())?,
+                Some(&[key]) => all.take(JournalRecord::read(key, record.value.unwrap_or_default())?)?,
                 None if all.voters.is_empty() => {
                     if at == 0 {
                         old.extend_from_slice(bytes);
@@ -118,44 +121,88 @@ pub(super) fn decode(content: &[u8]) -> Result<Content, BadRecord> {
     Ok(all)
 }
 
-impl Content {
-    fn read(&mut self, kind: u8, value: &[u8]) -> Result<(), BadRecord> {
-        let bad = |e: WireError| BadRecord::new(format!("journal record {kind}: {e}"));
+/// One record of the journal, as it stands there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JournalRecord<'a> {
+    /// An entry: in the place of what stood under its index, and of all that followed it.
+    Entry {
+        /// Its place.
+        index: Index,
+        /// The term of the leader who proposed it.
+        term: Term,
+        /// Batches of metadata records, or nothing where a leader began its term.
+        data: &'a [u8],
+    },
+    /// What the node may not forget.
+    Promises {
+        /// The latest term that it knows.
+        term: Term,
+        /// Whom it has its vote in that term.
+        vote: Option<NodeId>,
+        /// The last entry that it knew to be committed.
+        commit: Index,
+        /// All voters.
+        voters: Vec<NodeId>,
+    },
+    /// The state that all entries up to `index` make; nothing before it counts.
+    Snapshot {
+        /// The last entry in it.
+        index: Index,
+        /// That entry's term.
+        term: Term,
+        /// Batches of metadata records.
+        data: &'a [u8],
+    },
+}
+
+impl<'a> JournalRecord<'a> {
+    /// Reads the record of a key and a value.
+    ///
+    /// # Errors
+    /// [`BadRecord`] says what cannot be read.
+    pub fn read(key: u8, value: &'a [u8]) -> Result<Self, BadRecord> {
+        let bad = |e: WireError| BadRecord::new(format!("journal record {key}: {e}"));
         let mut r = Reader::new(value);
-        match kind {
-            ENTRY | SNAPSHOT => {
-                let (index, term) = (number(&mut r).map_err(bad)?, number(&mut r).map_err(bad)?);
-                let data = value[r.position()..].to_vec();
-                if kind == SNAPSHOT {
-                    self.base = Base { index, term, data };
-                    self.entries.clear();
-                    return Ok(());
-                }
-                let Some(at) = index.checked_sub(self.base.index + 1).filter(|at| *at <= self.entries.len() as u64)
-                else {
-                    let have = self.base.index + self.entries.len() as u64;
-                    return Err(BadRecord::new(format!("entry {index} follows entry {have}: some are missing")));
-                };
-                self.entries.truncate(at as usize);
-                self.entries.push(Entry { index, term, data: data.into(), ..Entry::default() });
+        let mut number = || r.i64().map(|number| number as u64).map_err(bad);
+        match key {
+            ENTRY => Ok(JournalRecord::Entry { index: number()?, term: number()?, data: &value[NUMBERS_BYTES..] }),
+            SNAPSHOT => {
+                Ok(JournalRecord::Snapshot { index: number()?, term: number()?, data: &value[NUMBERS_BYTES..] })
             }
             PROMISES => {
-                let hard = &mut self.hard;
-                for field in [&mut hard.term, &mut hard.vote, &mut hard.commit] {
-                    *field = number(&mut r).map_err(bad)?;
-                }
+                let (term, vote, commit) = (number()?, node_id(number()?), number()?);
                 let count = r.i32().map_err(bad)?;
-                self.voters = (0..count).map(|_| r.i32()).collect::<Result<_, _>>().map_err(bad)?;
+                let voters = (0..count).map(|_| r.i32()).collect::<Result<_, _>>().map_err(bad)?;
                 r.finish().map_err(bad)?;
+                Ok(JournalRecord::Promises { term, vote, commit, voters })
             }
-            other => {
-                return Err(BadRecord::new(format!("journal record {other} is not known: written by a newer kqd?")));
+            other => Err(BadRecord::new(format!("journal record {other} is not known: written by a newer kqd?"))),
+        }
+    }
+}
+
+impl Content {
+    fn take(&mut self, record: JournalRecord<'_>) -> Result<(), BadRecord> {
+        match record {
+            JournalRecord::Snapshot { index, term, data } => {
+                self.base = Base { index, term, data: data.to_vec() };
+                self.entries.clear();
+            }
+            JournalRecord::Entry { index, term, data } => {
+                let have = self.entries.len() as u64;
+                let place = index.checked_sub(self.base.index + 1).filter(|place| *place <= have);
+                let Some(place) = place else {
+                    let last = self.base.index + have;
+                    return Err(BadRecord::new(format!("entry {index} follows entry {last}: some are missing")));
+                };
+                self.entries.truncate(place as usize);
+                self.entries.push(Entry { index, term, data: data.to_vec().into(), ..Entry::default() });
+            }
+            JournalRecord::Promises { term, vote, commit, voters } => {
+                self.hard = HardState { term, vote: vote.map_or(0, raft_id), commit, ..HardState::default() };
+                self.voters = voters;
             }
         }
         Ok(())
     }
-}
-
-fn number(r: &mut Reader<'_>) -> Result<u64, WireError> {
-    Ok(r.i64()? as u64)
 }

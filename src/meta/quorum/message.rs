@@ -69,7 +69,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Told, BadMessage> {
     }
 }
 
-/// Whether `message` may reach the node `me` among `voters`, whose log ends at `last`.
+/// Whether `message` may reach the node `me` among `voters`, which has sent entries up to `last`.
 pub(super) fn check(message: &Message, me: NodeId, voters: &[NodeId], last: Index) -> Result<(), BadMessage> {
     use MessageType::{
         MsgAppend, MsgAppendResponse, MsgHeartbeat, MsgHeartbeatResponse, MsgRequestPreVote, MsgRequestPreVoteResponse,

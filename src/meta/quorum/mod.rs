@@ -16,9 +16,12 @@
 
 mod journal;
 mod message;
+mod ready;
 mod store;
 
+pub use journal::JournalRecord;
 pub use message::BadMessage;
+pub use ready::{Entry, NotLeader, QuorumConfig, QuorumStatus, Ready, Restored, SnapshotData, Write};
 
 use super::record::BadRecord;
 use super::splitmix;
@@ -42,93 +45,6 @@ const MESSAGE_BYTES_MAX: u64 = 1 << 20;
 const MESSAGES_IN_FLIGHT_MAX: usize = 64;
 /// A snapshot that nobody confirms is sent again after so many election timeouts.
 const SNAPSHOT_RETRY_ELECTIONS: i64 = 4;
-
-/// What a node of the quorum is born with.
-#[derive(Clone, Debug)]
-pub struct QuorumConfig {
-    /// This node.
-    pub node: NodeId,
-    /// All voters, this node among them.
-    pub voters: Vec<NodeId>,
-    /// A leader that is silent for so long is replaced after one to two times this, in ms.
-    pub election_ms: i64,
-    /// How often a leader speaks, in ms.
-    pub heartbeat_ms: i64,
-    /// Randomness for timeouts.
-    pub seed: u64,
-}
-
-/// What a journal held: all of it is committed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Restored {
-    /// The state before the entries, if it is not empty.
-    pub snapshot: Option<SnapshotData>,
-    /// The entries.
-    pub entries: Vec<Entry>,
-}
-
-/// The state that all entries up to `index` make, as batches of metadata records.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SnapshotData {
-    /// The last entry in it.
-    pub index: Index,
-    /// What was given to [`Quorum::compact`].
-    pub data: Vec<u8>,
-}
-
-/// A committed entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Its place.
-    pub index: Index,
-    /// The term of the leader who proposed it.
-    pub term: Term,
-    /// What was proposed; empty where a leader began its term.
-    pub data: Vec<u8>,
-}
-
-/// A batch for the journal's end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Write {
-    /// One record batch, base offset and leader epoch still to be stamped.
-    pub batch: Vec<u8>,
-    /// Its records, and so offsets.
-    pub count: i64,
-    /// What [`Quorum::persisted`] is told when the batch is on disk.
-    pub mark: u64,
-    /// Once it is on disk, nothing before this batch is needed any more.
-    pub replaces_all: bool,
-}
-
-/// What there is to do, in this order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ready {
-    /// Write this. Everything else here does not wait for it.
-    pub journal: Option<Write>,
-    /// Send these.
-    pub messages: Vec<(NodeId, Vec<u8>)>,
-    /// Replace the state by this: the entries up to it are not handed out.
-    pub snapshot: Option<SnapshotData>,
-    /// Apply these.
-    pub committed: Vec<Entry>,
-}
-
-/// Who is where, for those who ask.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct QuorumStatus {
-    /// Who leads, as far as this node knows.
-    pub leader: Option<NodeId>,
-    /// The term.
-    pub term: Term,
-    /// The last entry known to be committed.
-    pub committed: Index,
-    /// Each voter and the end of its log; `None` where this node does not know, because it does not lead.
-    pub voters: Vec<(NodeId, Option<Index>)>,
-}
-
-/// This node does not lead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotLeader;
 
 /// A node of the quorum.
 pub struct Quorum {
@@ -295,7 +211,10 @@ impl Quorum {
         match message::decode(bytes)? {
             Told::Raft(mut message) => {
                 let last = self.node.raft.raft_log.last_index();
-                message::check(&message, self.me, &self.voters, last)?;
+                // Who leads has all that others confirm to it; what it sent before a crash, it may have forgotten.
+                let leads = self.node.raft.state == StateRole::Leader && self.node.raft.term == message.term;
+                let sent = if leads { last } else { Index::MAX };
+                message::check(&message, self.me, &self.voters, sent)?;
                 let (from, term) = (message.from, message.term);
                 // This node once confirmed what it does not have any more: its disk was replaced.
                 let short = message.msg_type == MessageType::MsgHeartbeat && message.commit > last;

@@ -42,7 +42,11 @@ impl File {
             producers,
             epochs: self.epochs.clone(),
             unclean,
-            content: if replay { self.batches.iter().flat_map(|(_, bytes)| bytes.clone()).collect() } else { Vec::new() },
+            content: if replay {
+                self.batches.iter().flat_map(|(_, bytes)| bytes.clone()).collect()
+            } else {
+                Vec::new()
+            },
         }
     }
 

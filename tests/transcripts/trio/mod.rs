@@ -127,8 +127,10 @@ impl World {
         for _ in 0..300 {
             let coordinator = self.coordinator(at, group);
             let conn = self.connect(coordinator);
-            let partitions =
-                vec![OffsetCommitRequestPartition { committed_offset: offset, ..OffsetCommitRequestPartition::default() }];
+            let partitions = vec![OffsetCommitRequestPartition {
+                committed_offset: offset,
+                ..OffsetCommitRequestPartition::default()
+            }];
             let topics =
                 vec![OffsetCommitRequestTopic { name: topic.to_owned().into(), partitions, ..Default::default() }];
             let request =

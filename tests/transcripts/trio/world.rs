@@ -70,7 +70,8 @@ impl World {
 
     pub fn start(&mut self, id: NodeId) {
         let voters: Vec<String> = self.places.keys().map(|id| format!("{id}@n{id}:9093")).collect();
-        let voters = if voters.len() > 1 { format!("controller.quorum.voters={}\n", voters.join(",")) } else { String::new() };
+        let voters =
+            if voters.len() > 1 { format!("controller.quorum.voters={}\n", voters.join(",")) } else { String::new() };
         let text = format!(
             "node.id={id}\n{voters}listeners=PLAINTEXT://n{id}:9092,CONTROLLER://n{id}:9093\n\
              auto.create.topics.enable=false\noffsets.topic.num.partitions=3\n\
@@ -105,7 +106,9 @@ impl World {
 
     fn cut_off(&mut self, id: NodeId) {
         self.news.retain(|news| match news {
-            News::Frame { to, .. } | News::Gone { to, .. } | News::Reply { to, .. } | News::Lost { to, .. } => *to != id,
+            News::Frame { to, .. } | News::Gone { to, .. } | News::Reply { to, .. } | News::Lost { to, .. } => {
+                *to != id
+            }
         });
         let conns: Vec<ConnId> = self.lines.keys().copied().collect();
         for conn in conns {

@@ -33,12 +33,12 @@ pub const COLUMNS: &[Column<Row>] = &[
     Column::new("host", "string: the host that it advertises", |r| json!(r.broker.host)),
     Column::new("port", "integer: the port that it advertises", |r| json!(r.broker.port)),
     Column::new("rack", "string or null: its rack", |r| json!(r.broker.rack)),
-    Column::new("state", "string: up, or fenced (registered, and not heard of: it leads nothing)", |r| {
-        json!(if r.fenced { "fenced" } else { "up" })
-    }),
     Column::new("leaders", "integer: partitions that it leads", |r| json!(r.leaders)),
     Column::new("replicas", "integer: replicas that it keeps", |r| json!(r.replicas)),
     Column::new("out_of_sync", "integer: of these, out of sync", |r| json!(r.out_of_sync)),
+    Column::new("state", "string: up, or fenced (registered, and not heard of: it leads nothing)", |r| {
+        json!(if r.fenced { "fenced" } else { "up" })
+    }),
     Column::wide(
         "controller",
         "boolean: takes changes to the cluster (in KRaft clusters, any broker may say so)",

@@ -1,13 +1,18 @@
 //! Records of the cluster's metadata as JSON, read by their declarations: names, types and versions come from there.
 
 use crate::cmd::console::base64;
+use kq::meta::quorum::JournalRecord;
 use kq::meta::record::{
     BrokerRegistrationChangeRecord, ClearElrRecord, ConfigRecord, PartitionChangeRecord, PartitionRecord,
     ProducerIdsRecord, RegisterBrokerRecord, RemoveTopicRecord, TopicRecord, UnregisterBrokerRecord,
 };
+use kq::record::{batch, records};
 use kq::types::Uuid;
 use kq::wire::{Field, FieldInfo, Message, Reader, StructInfo, WireError};
 use serde_json::{Map, Value, json};
+
+/// A batch of metadata records holds no more than so many bytes once decoded.
+const BATCH_BYTES_MAX: usize = 256 << 20;
 
 /// Name, type number and fields of a record.
 struct Known(&'static str, i16, &'static StructInfo);
@@ -16,9 +21,41 @@ fn known<M: Message<'static> + Field<'static>>() -> Option<Known> {
     Some(Known(M::NAME, M::KEY, M::INNER?))
 }
 
-/// The value of a record as JSON. What is not known is shown in base64.
-pub fn to_json(value: &[u8]) -> Value {
-    parse(value).unwrap_or_else(|error| json!({ "error": error.to_string(), "data": base64_of(value) }))
+/// A record as JSON: those of the quorum's journal have a key and hold more records. What is not known is shown in base64.
+pub fn to_json(key: Option<&[u8]>, value: &[u8]) -> Value {
+    let shown = match key {
+        Some(&[key]) => of_journal(key, value),
+        _ => parse(value).map_err(|error| error.to_string()),
+    };
+    shown.unwrap_or_else(|error| json!({ "error": error, "data": base64_of(value) }))
+}
+
+fn of_journal(key: u8, value: &[u8]) -> Result<Value, String> {
+    Ok(match JournalRecord::read(key, value).map_err(|error| error.to_string())? {
+        JournalRecord::Entry { index, term, data } => {
+            json!({ "type": "ENTRY", "index": index, "term": term, "records": within(data)? })
+        }
+        JournalRecord::Snapshot { index, term, data } => {
+            json!({ "type": "SNAPSHOT", "index": index, "term": term, "records": within(data)? })
+        }
+        JournalRecord::Promises { term, vote, commit, voters } => {
+            json!({ "type": "PROMISES", "term": term, "vote": vote, "commit": commit, "voters": voters })
+        }
+    })
+}
+
+/// All records of some batches.
+fn within(batches: &[u8]) -> Result<Vec<Value>, String> {
+    let mut all = Vec::new();
+    for batch in batch::batches(batches) {
+        let (_, bytes) = batch.map_err(|error| error.to_string())?;
+        let decoded = records::decode(bytes, BATCH_BYTES_MAX).map_err(|error| error.to_string())?;
+        for record in &decoded {
+            let value = record.map_err(|error| error.to_string())?.value.unwrap_or_default();
+            all.push(to_json(None, value));
+        }
+    }
+    Ok(all)
 }
 
 fn base64_of(bytes: &[u8]) -> Value {
