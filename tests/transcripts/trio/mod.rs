@@ -194,6 +194,8 @@ fn one_node_is_a_cluster_of_its_own() {
     assert_eq!(world.create(1, "t", 1, 1), ErrorCode::None);
     assert_eq!(world.produce(1, "t", "a"), Ok(0));
     world.commit(1, "g", "t", 1);
+    world.run(60_000, |_| false);
+    assert_eq!(world.partition(1, "t"), (1, 0, vec![1]), "it is not fenced for its silence");
     world.stop(1);
     world.start(1);
     assert!(world.run(1_000, |world| world.is_ready(1)));
