@@ -118,7 +118,8 @@ impl Controller {
     /// The shell saw the broker's connection break.
     pub(super) fn broker_gone(&mut self, now: Millis, id: NodeId) {
         if let Some(session) = self.sessions.get_mut(&id) {
-            session.gone_at = Some(now.saturating_add(GONE_MS));
+            // Told again and again, it is gone all the same.
+            session.gone_at.get_or_insert(now.saturating_add(GONE_MS));
         }
     }
 

@@ -249,6 +249,20 @@ fn what_is_acknowledged_survives_the_leader() {
 }
 
 #[test]
+fn the_death_of_the_controller_is_noticed_as_soon() {
+    let mut world = cluster();
+    let controller = world.controller(1);
+    assert_eq!(world.create(1, "t", 3, 3), ErrorCode::None);
+    world.led(1, "t", 3);
+    world.kill(controller);
+    let died_at = world.now;
+    let left = IDS.into_iter().find(|id| *id != controller).expect("another one");
+    world.led(left, "t", 2);
+    // An election takes up to two times controller.quorum.fetch.timeout.ms; a silent broker would have 9 s more.
+    assert!(world.now - died_at < 5_000, "it took {} ms", world.now - died_at);
+}
+
+#[test]
 fn a_stop_in_good_order_moves_leaders_away_at_once() {
     let mut world = cluster();
     assert_eq!(world.create(1, "t", 1, 3), ErrorCode::None);
