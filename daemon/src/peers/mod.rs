@@ -163,9 +163,9 @@ impl Peers {
             Next::BadLength(length) => Err(format!("a reply of {length} bytes is not allowed")),
             Next::Frame(_, bytes) => {
                 let line = self.lines.iter_mut().find(|line| line.id == received.id);
-                match line {
-                    Some(line) if line.answered() => Ok(Some(bytes)),
-                    Some(_) => Err("a reply came that nobody asked for".into()),
+                match line.map(Line::answered) {
+                    Some(true) => Ok(Some(bytes)),
+                    Some(false) => Err("a reply came that nobody asked for".into()),
                     None => Ok(None),
                 }
             }
