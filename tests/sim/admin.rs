@@ -86,18 +86,15 @@ impl Admin {
         match &topic {
             None => {
                 let groups_names = vec![group.clone().into()];
-                cx.send(DELETE_GROUPS_VERSION, &DeleteGroupsRequest { groups_names, ..Default::default() });
+                cx.send(DELETE_GROUPS_VERSION, &DeleteGroupsRequest { groups_names });
             }
             Some(topic) => {
-                let partitions = (0..GROWN_PARTITIONS_MAX)
-                    .map(|partition_index| OffsetDeleteRequestPartition { partition_index, ..Default::default() });
-                let topics = vec![OffsetDeleteRequestTopic {
-                    name: topic.clone().into(),
-                    partitions: partitions.collect(),
-                    ..Default::default()
-                }];
+                let partitions =
+                    (0..GROWN_PARTITIONS_MAX).map(|partition_index| OffsetDeleteRequestPartition { partition_index });
+                let topics =
+                    vec![OffsetDeleteRequestTopic { name: topic.clone().into(), partitions: partitions.collect() }];
                 let group_id = group.clone().into();
-                cx.send(OFFSET_DELETE_VERSION, &OffsetDeleteRequest { group_id, topics, ..Default::default() });
+                cx.send(OFFSET_DELETE_VERSION, &OffsetDeleteRequest { group_id, topics });
             }
         }
         self.forgetting = Some((group.clone(), topic.clone()));
