@@ -65,7 +65,8 @@ fn are_told_changed_and_kept() {
     let broker_says = format!("5:group.{SESSION}=45000");
     assert_eq!(describe(&mut client, "g", SESSION), ("45000".to_owned(), 5, broker_says.clone(), 17));
     assert_eq!(listed(&mut client), [""; 0]);
-    assert_eq!(client.consume(&enter("g", "m", "t")), (ErrorCode::None, 1, 5_000));
+    let (code, epoch, interval) = client.consume(&enter("g", "m", "t"));
+    assert_eq!((code, interval), (ErrorCode::None, 5_000));
 
     let set = [(SESSION, Some("50000")), (BEAT, Some("6000"))];
     assert_eq!(alter(&mut client, "g", &set), (ErrorCode::None, String::new()));
@@ -73,8 +74,8 @@ fn are_told_changed_and_kept() {
     assert_eq!(describe(&mut client, "g", SESSION), ("50000".to_owned(), 8, own.clone(), 17));
     assert_eq!(describe(&mut client, "h", SESSION).0, "45000");
     assert_eq!(listed(&mut client), ["g"]);
-    assert_eq!(client.consume(&stay("g", "m", 1)), (ErrorCode::None, 1, 6_000), "at once");
-    assert_eq!(client.consume(&enter("h", "m", "t")), (ErrorCode::None, 1, 5_000), "others go on as before");
+    assert_eq!(client.consume(&stay("g", "m", epoch)), (ErrorCode::None, epoch, 6_000), "at once");
+    assert_eq!(client.consume(&enter("h", "m", "t")), (ErrorCode::None, epoch, 5_000), "others go on as before");
 
     let refused = |client: &mut Client, name, value: &str| alter(client, "g", &[(name, Some(value))]);
     let invalid = |why: &str| (ErrorCode::InvalidConfig, why.to_owned());
@@ -90,7 +91,11 @@ fn are_told_changed_and_kept() {
     let broker = Broker::start(dir.path(), &["group.consumer.max.heartbeat.interval.ms=5500"]);
     let mut client = coordinator(&broker);
     assert_eq!(describe(&mut client, "g", SESSION), ("50000".to_owned(), 8, own, 17), "a restart changes nothing");
-    assert_eq!(client.consume(&stay("g", "m", 1)), (ErrorCode::None, 1, 5_500), "the broker allows no more by now");
+    assert_eq!(
+        client.consume(&stay("g", "m", epoch)),
+        (ErrorCode::None, epoch, 5_500),
+        "the broker allows no more by now"
+    );
 
     // AlterConfigs names what is left of the group's own settings.
     let left = alter_configs::AlterableConfig { name: SESSION.into(), value: Some("47000".into()) };
@@ -101,7 +106,7 @@ fn are_told_changed_and_kept() {
     assert_eq!(code, 0);
     assert_eq!(describe(&mut client, "g", SESSION).0, "47000");
     assert_eq!(describe(&mut client, "g", BEAT).1, 5);
-    assert_eq!(client.consume(&stay("g", "m", 1)), (ErrorCode::None, 1, 5_000));
+    assert_eq!(client.consume(&stay("g", "m", epoch)), (ErrorCode::None, epoch, 5_000));
     assert_eq!(alter(&mut client, "g", &[(SESSION, None)]).0, ErrorCode::None);
     assert_eq!(listed(&mut client), [""; 0]);
 }
@@ -113,13 +118,15 @@ fn a_group_is_as_patient_as_it_says() {
     let broker = Broker::start(dir.path(), &bounds);
     let mut client = coordinator(&broker);
     assert_eq!(client.create("t", 1, &[]), 0);
-    for group in ["hasty", "patient"] {
-        assert_eq!(client.consume(&enter(group, "m", "t")), (ErrorCode::None, 1, 5_000));
-    }
+    let [epoch, _] = ["hasty", "patient"].map(|group| {
+        let (code, epoch, interval) = client.consume(&enter(group, "m", "t"));
+        assert_eq!((code, interval), (ErrorCode::None, 5_000));
+        epoch
+    });
     let set = [(SESSION, Some("500")), (BEAT, Some("100"))];
     assert_eq!(alter(&mut client, "hasty", &set), (ErrorCode::None, String::new()));
-    assert_eq!(client.consume(&stay("hasty", "m", 1)), (ErrorCode::None, 1, 100));
+    assert_eq!(client.consume(&stay("hasty", "m", epoch)), (ErrorCode::None, epoch, 100));
     eventually("its member is out", || client.consumers("hasty") == 0);
-    assert_eq!(client.consume(&stay("hasty", "m", 1)).0, ErrorCode::UnknownMemberId);
-    assert_eq!(client.consume(&stay("patient", "m", 1)).0, ErrorCode::None);
+    assert_eq!(client.consume(&stay("hasty", "m", epoch)).0, ErrorCode::UnknownMemberId);
+    assert_eq!(client.consume(&stay("patient", "m", epoch)).0, ErrorCode::None);
 }

@@ -13,11 +13,17 @@ struct World {
     shard: Shard,
     broker: BrokerSettings,
     own: OwnSettings,
+    epochs: BTreeMap<String, Epoch>,
 }
 
 impl World {
     fn new() -> World {
-        World { shard: Shard::default(), broker: BrokerSettings::default(), own: NO_OWN.clone() }
+        World {
+            shard: Shard::default(),
+            broker: BrokerSettings::default(),
+            own: NO_OWN.clone(),
+            epochs: BTreeMap::new(),
+        }
     }
 
     fn tune(&mut self, group: &str, configs: &[(&str, &str)]) {
@@ -31,8 +37,9 @@ impl World {
         what(&mut self.shard, &cx)
     }
 
-    /// The only member of a group is heard of; what comes back is the interval that it is told.
-    fn beat(&mut self, now: Millis, group: &str, member_epoch: Epoch) -> Result<i32, ErrorCode> {
+    /// The only member of a group is heard of, for the first time or again; what comes back is the interval that it is told.
+    fn beat(&mut self, now: Millis, group: &str) -> Result<i32, ErrorCode> {
+        let member_epoch = self.epochs.get(group).copied().unwrap_or(JOIN_EPOCH);
         let joins = member_epoch == JOIN_EPOCH;
         let heartbeat = Heartbeat {
             member_id: "m".to_owned(),
@@ -45,7 +52,10 @@ impl World {
         let command = Command::Consume(Box::new(heartbeat), 1);
         let outcome = self.at(now, |shard, cx| shard.submit(cx, 1, group, command));
         match outcome.replies.into_iter().next() {
-            Some((_, Reply::Consuming(reply))) => Ok(reply.heartbeat_interval_ms),
+            Some((_, Reply::Consuming(reply))) => {
+                self.epochs.insert(group.to_owned(), reply.member_epoch);
+                Ok(reply.heartbeat_interval_ms)
+            }
             Some((_, Reply::Refused(refusal))) => Err(refusal.code),
             other => panic!("no answer to a heartbeat: {other:?}"),
         }
@@ -59,27 +69,27 @@ impl World {
 #[test]
 fn a_living_group_has_them_with_its_next_heartbeat() {
     let mut world = World::new();
-    assert_eq!((world.beat(0, "tuned", 0), world.beat(0, "plain", 0)), (Ok(5_000), Ok(5_000)));
+    assert_eq!((world.beat(0, "tuned"), world.beat(0, "plain")), (Ok(5_000), Ok(5_000)));
     world.tune("tuned", &[("consumer.session.timeout.ms", "50000"), ("consumer.heartbeat.interval.ms", "6000")]);
-    assert_eq!((world.beat(1_000, "tuned", 1), world.beat(1_000, "plain", 1)), (Ok(6_000), Ok(5_000)));
+    assert_eq!((world.beat(1_000, "tuned"), world.beat(1_000, "plain")), (Ok(6_000), Ok(5_000)));
     world.wake(46_000);
-    assert_eq!(world.beat(46_000, "plain", 1), Err(ErrorCode::UnknownMemberId), "45 s of silence");
+    assert_eq!(world.beat(46_000, "plain"), Err(ErrorCode::UnknownMemberId), "45 s of silence");
     world.wake(50_999);
-    assert_eq!(world.beat(50_999, "tuned", 1), Ok(6_000));
+    assert_eq!(world.beat(50_999, "tuned"), Ok(6_000));
     world.own.clear();
-    assert_eq!(world.beat(51_000, "tuned", 1), Ok(5_000), "the broker's again");
+    assert_eq!(world.beat(51_000, "tuned"), Ok(5_000), "the broker's again");
     world.wake(96_000);
-    assert_eq!(world.beat(96_000, "tuned", 1), Err(ErrorCode::UnknownMemberId), "45 s of silence, again");
+    assert_eq!(world.beat(96_000, "tuned"), Err(ErrorCode::UnknownMemberId), "45 s of silence, again");
 }
 
 #[test]
 fn after_a_load_silence_is_measured_by_them() {
     let mut world = World::new();
     world.tune("tuned", &[("consumer.session.timeout.ms", "50000")]);
-    assert_eq!(world.beat(0, "tuned", 0), Ok(5_000));
+    assert_eq!(world.beat(0, "tuned"), Ok(5_000));
     world.at(10_000, |shard, cx| shard.loaded(cx));
     world.wake(59_999);
-    assert_eq!(world.beat(59_999, "tuned", 1), Ok(5_000));
+    assert_eq!(world.beat(59_999, "tuned"), Ok(5_000));
     world.wake(109_999);
-    assert_eq!(world.beat(109_999, "tuned", 1), Err(ErrorCode::UnknownMemberId));
+    assert_eq!(world.beat(109_999, "tuned"), Err(ErrorCode::UnknownMemberId));
 }
