@@ -321,7 +321,7 @@ fn settings_of_a_group() {
          config set group tuned-group share.auto.offset.reset=never
          config set group tuned-group share.delivery.count.limit=1
          config set group tuned-group consumer.session.timeout.ms=55000 --dry-run -o tsv
-         config get group tuned-group consumer.session.timeout.ms -o json
+         config get group tuned-group consumer.session.timeout.ms
          config unset group tuned-group consumer.session.timeout.ms consumer.heartbeat.interval.ms -q -o tsv
          config get group tuned-group",
         expect![[r#"
@@ -342,6 +342,25 @@ fn settings_of_a_group() {
             $ kq config set group tuned-group consumer.session.timeout.ms=soon
             ! error: group tuned-group: Invalid value soon for configuration consumer.session.timeout.ms: Not a number of type INT
             exit 1
+            $ kq config set group tuned-group consumer.session.timeout.ms=44999
+            ! error: group tuned-group: consumer.session.timeout.ms must be greater than or equal to group.consumer.min.session.timeout.ms
+            exit 1
+            $ kq config set group tuned-group consumer.heartbeat.interval.ms=15001
+            ! error: group tuned-group: consumer.heartbeat.interval.ms must be less than or equal to group.consumer.max.heartbeat.interval.ms
+            exit 1
+            $ kq config set group tuned-group share.auto.offset.reset=never
+            ! error: group tuned-group: Invalid value never for configuration share.auto.offset.reset: Invalid value `never` for configuration share.auto.offset.reset. The value must be either 'earliest', 'latest' or of the format 'by_duration:<PnDTnHnMn.nS>'.
+            exit 1
+            $ kq config set group tuned-group share.delivery.count.limit=1
+            ! error: group tuned-group: Invalid value 1 for configuration share.delivery.count.limit: Value must be at least 2
+            exit 1
+            $ kq config set group tuned-group consumer.session.timeout.ms=55000 --dry-run -o tsv
+            consumer.session.timeout.ms	50000	55000	valid
+            exit 0
+            $ kq config get group tuned-group consumer.session.timeout.ms
+            NAME                         VALUE  SOURCE
+            consumer.session.timeout.ms  50000  DYNAMIC_GROUP_CONFIG
+            exit 0
             $ kq config unset group tuned-group consumer.session.timeout.ms consumer.heartbeat.interval.ms -q -o tsv
             consumer.session.timeout.ms	50000	45000	unset
             consumer.heartbeat.interval.ms	6000	5000	unset
