@@ -176,7 +176,7 @@ fn lag(broker: &Broker, one: &mut Member) {
         broker.name
     );
     let mut watch = command(broker, "group lag lively-group --watch --interval 100ms -o tsv");
-    let mut child = watch.stdout(Stdio::piped()).spawn().expect("kq runs");
+    let mut child = watch.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("kq runs");
     let mut lines = BufReader::new(child.stdout.take().expect("its stdout")).lines();
     let mut next = || lines.next().expect("it goes on").expect("text");
     assert_eq!(next(), "lively-group\tStable\t1\t2\t2\t2\t1");
