@@ -245,6 +245,9 @@ fn append<'a>(
     }
     let leader = hosted.leader_mut()?;
     if acks == -1 && leader.is_under_min_isr() {
+        if let Some(Records::Bytes(bytes)) = &records {
+            leader.refused_for_now(now, bytes);
+        }
         return Err(ErrorCode::NotEnoughReplicas.into());
     }
     let Some(Records::Bytes(bytes)) = records else {

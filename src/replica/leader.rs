@@ -220,6 +220,17 @@ impl Leader {
         Ok(Accepted::Append { base, end: self.local.end, new_epoch })
     }
 
+    /// A batch is refused for now. Where it is a producer's first one, its later ones, already on their way, must not take
+    /// its place: nothing else is known of a producer without a batch in the log.
+    pub fn refused_for_now(&mut self, now: Millis, batch: &[u8]) {
+        let Ok(header) = BatchHeader::peek(batch) else { return };
+        if header.has_producer() && header.base_sequence == 0 {
+            let mut first = Producers::new();
+            first.apply(&header, 0, now);
+            self.local.producers.expect_first(&first);
+        }
+    }
+
     /// The page cache holds everything below `end`.
     pub fn appended_to(&mut self, now: Millis, end: Offset) -> Moved {
         self.local.appended_to(now, end);

@@ -5,6 +5,7 @@ use crate::client::{Client, Cx, read};
 use crate::oracle::Place;
 use kq::api::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 use kq::api::produce::{PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData};
+use kq::client::{Verdict, verdict};
 use kq::error::ErrorCode;
 use kq::record::{Builder, Codec};
 use kq::wire::Records;
@@ -40,6 +41,8 @@ pub struct Producer {
     failed: VecDeque<Batch>,
     /// This topic's identity is gone for good.
     dead: Option<Place>,
+    /// Batches that were acknowledged.
+    pub acked: u64,
 }
 
 impl Producer {
@@ -65,6 +68,7 @@ impl Producer {
             in_flight: VecDeque::new(),
             failed: VecDeque::new(),
             dead: None,
+            acked: 0,
         }
     }
 
@@ -81,6 +85,16 @@ impl Producer {
     /// Which topic.
     pub fn topic(&self) -> usize {
         self.topic
+    }
+
+    /// Which partition of which topic.
+    pub fn of(&self) -> (usize, i32) {
+        (self.topic, self.partition)
+    }
+
+    /// Whether it waits for all in-sync replicas.
+    pub fn wants_all(&self) -> bool {
+        self.acks == -1
     }
 
     fn fresh(&mut self, cx: &mut Cx<'_>, place: Place) -> Batch {
@@ -140,7 +154,10 @@ impl Producer {
         cx.oracle.tell(|| {
             format!("{} {}: {} {:?} at {}", cx.now, self.name(), part.error_code, batch.values, part.base_offset)
         });
-        match ErrorCode::from_code(part.error_code) {
+        let code = ErrorCode::from_code(part.error_code);
+        cx.elsewhere |= verdict(code) == Verdict::Elsewhere;
+        self.acked += u64::from(code.is_none());
+        match code {
             ErrorCode::None => cx.oracle.acked(batch.place, part.base_offset, &batch.values, self.acks),
             ErrorCode::DuplicateSequenceNumber => cx.oracle.acked_before(batch.place, &batch.values),
             ErrorCode::UnknownTopicId | ErrorCode::UnknownTopicOrPartition => {

@@ -2,7 +2,7 @@
 
 use crate::chance::Chance;
 use kq::error::ErrorCode;
-use kq::event::{Answer, Appended, DirUse, Effect, LogName, Opened, Question, Read, StorageFault};
+use kq::event::{Answer, Appended, DirUse, Effect, Input, LogName, Opened, Question, Read, StorageFault};
 use kq::log::checkpoint::{
     HIGH_WATERMARKS, LOG_STARTS, Offsets, RECOVERY_POINTS, read_offsets, take_clean_shutdown, write_clean_shutdown,
     write_offsets,
@@ -27,6 +27,20 @@ pub enum Done {
     DirFailed { dir: usize },
 }
 
+impl Done {
+    /// As the node is told.
+    pub fn into_input(self) -> Input<'static> {
+        match self {
+            Done::Opened { log, generation, result } => Input::Opened { log, generation, result },
+            Done::Appended { log, generation, result } => Input::Appended { log, generation, result },
+            Done::Synced { log, generation, result } => Input::Synced { log, generation, result },
+            Done::Trimmed { log, generation, result } => Input::Trimmed { log, generation, result },
+            Done::Answer { token, answer } => Input::Answer { token, answer },
+            Done::DirFailed { dir } => Input::DirFailed { dir },
+        }
+    }
+}
+
 /// What the flusher of a directory has to do.
 pub enum Job {
     Sync { log: LogId, generation: u32, dirty: DirtyFiles<MemoryDisk> },
@@ -39,6 +53,22 @@ pub struct Pending {
     pub generation: u32,
     pub base_offset: Offset,
     pub epoch: Epoch,
+    pub bytes: Vec<u8>,
+}
+
+/// A batch that went into a log.
+pub struct Written {
+    pub name: LogName,
+    pub base_offset: Offset,
+    pub epoch: Epoch,
+    pub bytes: Vec<u8>,
+}
+
+/// All of a log, as its node sees it.
+pub struct Content {
+    pub name: LogName,
+    pub start: Offset,
+    pub end: Offset,
     pub bytes: Vec<u8>,
 }
 
@@ -71,6 +101,8 @@ pub struct Store {
     pub unreadable: u32,
     pub done: Vec<Done>,
     pub jobs: Vec<(usize, Job)>,
+    /// What was appended, for a world that compares nodes.
+    pub written: Option<Vec<Written>>,
 }
 
 impl Store {
@@ -95,6 +127,7 @@ impl Store {
             unreadable: 0,
             done: Vec::new(),
             jobs: Vec::new(),
+            written: None,
         })
     }
 
@@ -354,13 +387,37 @@ impl Store {
                 .map(|b| AppendBatch { base_offset: b.base_offset, epoch: b.epoch, bytes: &b.bytes })
                 .collect();
             let result = open.append(now, &list);
-            if let Err(error) = &result {
-                let error = error.clone();
-                self.failed(dir, &error);
+            let name = open.name().clone();
+            match &result {
+                Ok(_) => self.note_written(&name, batches),
+                Err(error) => {
+                    let error = error.clone();
+                    self.failed(dir, &error);
+                }
             }
             let result = result.map_err(|error| fault(&error.what));
             self.done.push(Done::Appended { log, generation, result });
         }
+    }
+
+    fn note_written(&mut self, name: &LogName, batches: Vec<Pending>) {
+        let Some(written) = &mut self.written else { return };
+        written.extend(batches.into_iter().map(|batch| Written {
+            name: name.clone(),
+            base_offset: batch.base_offset,
+            epoch: batch.epoch,
+            bytes: batch.bytes,
+        }));
+    }
+
+    /// All of every log that is open.
+    pub fn contents(&mut self) -> DiskResult<Vec<Content>> {
+        let logs = self.entries.values_mut().filter_map(|entry| entry.log.as_mut());
+        logs.map(|log| {
+            let (name, start, end) = (log.name().clone(), log.start(), log.end());
+            Ok(Content { name, start, end, bytes: log.read_all()? })
+        })
+        .collect()
     }
 
     /// Does what a flusher does, on a thread of its own in the daemon.

@@ -77,6 +77,7 @@ impl World {
             name: format!("topic-{index}"),
             id: None,
             partitions: partitions as i32,
+            replicas: 1,
             promise: Promise::Disk,
             cleanup: Cleanup::Delete,
         };

@@ -1,0 +1,129 @@
+//! The witness: what no client sees, and what must be true of all nodes together. One leader an epoch; one batch for an
+//! epoch and an offset, wherever it lies; replicas that are the same once everything is calm.
+
+use super::observer::{News, Said, news};
+use crate::oracle::Place;
+use crate::store::{Content, Written};
+use kq::api::metadata::MetadataResponse;
+use kq::group::OFFSETS_TOPIC;
+use kq::meta::METADATA_TOPIC;
+use kq::record::batches;
+use kq::types::{Epoch, Millis, NodeId, Offset};
+use std::collections::BTreeMap;
+
+/// Bytes of a batch that the leader sets: base offset, length, epoch.
+const STAMPED_BYTES: usize = 16;
+
+/// See the module.
+pub struct Witness {
+    /// Topics of which each node keeps what it likes.
+    compacted: Vec<String>,
+    leaders: BTreeMap<(Place, Epoch), NodeId>,
+    written: BTreeMap<(Place, Epoch, Offset), (u64, usize)>,
+    last: Option<Sight>,
+}
+
+/// What the observer saw last.
+#[derive(Clone, Copy)]
+pub struct Sight {
+    /// When it asked.
+    pub asked_at: Millis,
+    /// Brokers.
+    pub brokers: usize,
+    /// Whether all replicas of all partitions are in sync.
+    pub in_sync: bool,
+}
+
+impl Witness {
+    /// One who has seen nothing; `compacted` topics are not compared.
+    pub fn new(mut compacted: Vec<String>) -> Witness {
+        compacted.extend([METADATA_TOPIC.to_owned(), OFFSETS_TOPIC.to_owned()]);
+        Witness { compacted, leaders: BTreeMap::new(), written: BTreeMap::new(), last: None }
+    }
+
+    /// Somebody was told who leads.
+    pub fn heard(&mut self, response: &MetadataResponse<'_>) -> Result<(), String> {
+        news(response, 0).said.iter().try_for_each(|said| self.leads(said))
+    }
+
+    /// The observer was told about everything.
+    pub fn noted(&mut self, news: &News) -> Result<(), String> {
+        let in_sync = news.said.iter().all(|said| said.in_sync);
+        self.last = Some(Sight { asked_at: news.asked_at, brokers: news.brokers, in_sync });
+        news.said.iter().try_for_each(|said| self.leads(said))
+    }
+
+    /// What the observer saw last.
+    pub fn last(&self) -> Option<Sight> {
+        self.last
+    }
+
+    fn leads(&mut self, said: &Said) -> Result<(), String> {
+        if said.leader < 0 {
+            return Ok(());
+        }
+        let key = ((said.id, said.partition), said.epoch);
+        match self.leaders.insert(key, said.leader).filter(|before| *before != said.leader) {
+            Some(before) => Err(format!(
+                "{}-{} has two leaders in epoch {}: {before} and {}",
+                said.topic, said.partition, said.epoch, said.leader
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether each node keeps what it likes of a topic.
+    pub fn is_compacted(&self, topic: &str) -> bool {
+        self.compacted.iter().any(|name| name == topic)
+    }
+
+    /// A batch went into a log of a node.
+    pub fn wrote(&mut self, host: usize, batch: &Written) -> Result<(), String> {
+        if self.is_compacted(&batch.name.topic) {
+            return Ok(());
+        }
+        let body = batch.bytes.get(STAMPED_BYTES..).unwrap_or_default();
+        let print = body.iter().fold(17u64, |print, byte| (print ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
+        let key = ((batch.name.topic_id, batch.name.partition), batch.epoch, batch.base_offset);
+        match self.written.insert(key, (print, host)).filter(|before| before.0 != print) {
+            Some((_, before)) => Err(format!(
+                "{} has two batches at {} in epoch {}: n{} wrote one, n{} another",
+                batch.name.dir_name(),
+                batch.base_offset,
+                batch.epoch,
+                before + 1,
+                host + 1
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether two nodes have the same in a log, as far as both reach back; what differs.
+pub fn compare(one: (usize, &Content), other: (usize, &Content)) -> Result<(), String> {
+    let ((host, a), (host_b, b)) = (one, other);
+    let name = a.name.dir_name();
+    let nodes = format!("n{} and n{}", host + 1, host_b + 1);
+    if a.end != b.end {
+        return Err(format!("{name} ends at {} and {} on {nodes}", a.end, b.end));
+    }
+    let start = a.start.max(b.start);
+    let mut there = from(b, start);
+    for (offset, batch) in from(a, start) {
+        match there.next() {
+            Some((_, same)) if same == batch => {}
+            Some((found, _)) => return Err(format!("{name} differs on {nodes}: at {offset} and {found}")),
+            None => return Err(format!("{name} differs on {nodes}: only one has a batch at {offset}")),
+        }
+    }
+    match there.next() {
+        Some((offset, _)) => Err(format!("{name} differs on {nodes}: only one has a batch at {offset}")),
+        None => Ok(()),
+    }
+}
+
+/// The batches of a log that begin at `start` or later.
+fn from(content: &Content, start: Offset) -> impl Iterator<Item = (Offset, &[u8])> {
+    let all = batches(&content.bytes).map(|batch| batch.expect("whole batches"));
+    all.map(|(header, bytes)| (header.base_offset, bytes)).filter(move |(offset, _)| *offset >= start)
+}
