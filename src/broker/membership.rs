@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 
 /// A controlled shutdown takes no longer than this, in milliseconds: then the node stops all the same.
 const LEAVE_MS: i64 = 5_000;
+/// Nor does it wait so long for any one answer, in milliseconds: where the whole cluster stops, the last ones get none.
+const LEAVE_SILENCE_MS: i64 = 1_500;
 /// Another node has so long to take the quorum over from one that stops, in milliseconds.
 const HAND_OVER_MS: i64 = 500;
 /// A heartbeat whose answer somebody waits for is repeated after so long, in milliseconds.
@@ -58,6 +60,8 @@ enum Leaving {
     Asking {
         /// No longer than this.
         until: Millis,
+        /// When the controller must have answered next.
+        silent_at: Millis,
     },
     /// Another node is to lead the quorum.
     HandingOver {
@@ -142,7 +146,8 @@ impl Broker {
         if !waits || self.membership.epoch < 0 {
             return self.left(now, out);
         }
-        self.membership.leaving = Leaving::Asking { until: now.saturating_add(LEAVE_MS) };
+        let (until, silent_at) = (now.saturating_add(LEAVE_MS), now.saturating_add(LEAVE_SILENCE_MS));
+        self.membership.leaving = Leaving::Asking { until, silent_at };
         self.membership.due = now;
     }
 
@@ -163,7 +168,7 @@ impl Broker {
         let until = match m.leaving {
             Leaving::Left => return None,
             Leaving::HandingOver { until } => return Some(until),
-            Leaving::Asking { until } => Some(until),
+            Leaving::Asking { until, silent_at } => Some(until.min(silent_at)),
             Leaving::No => None,
         };
         let due = (!m.asking).then_some(m.due);
@@ -196,12 +201,14 @@ impl Broker {
         if self.start == Start::Joining {
             self.look_at_the_fence(now, out);
         }
-        if let Leaving::Asking { until } = self.membership.leaving
-            && until <= now
+        if let Leaving::Asking { until, silent_at } = self.membership.leaving
+            && until.min(silent_at) <= now
         {
-            let message = format!(
-                "the controller did not move this broker's leaderships within {LEAVE_MS} ms; stopping all the same"
-            );
+            let message = match until <= now {
+                true => format!("the controller did not move this broker's leaderships within {LEAVE_MS} ms"),
+                false => "no controller answers, to move this broker's leaderships".to_owned(),
+            };
+            let message = format!("{message}; stopping all the same");
             out.push(Effect::Note { level: Level::Warn, message });
             return self.left(now, out);
         }
@@ -341,7 +348,11 @@ impl Broker {
                 if asked_to_stop && should_shutdown {
                     return self.left(now, out);
                 }
-                let stops = matches!(self.membership.leaving, Leaving::Asking { .. });
+                let mut stops = false;
+                if let Leaving::Asking { silent_at, .. } = &mut self.membership.leaving {
+                    *silent_at = now.saturating_add(LEAVE_SILENCE_MS);
+                    stops = true;
+                }
                 let starts = fenced && self.start == Start::Joining && self.membership.knocked;
                 let again = if stops || starts { EAGER_MS } else { interval_ms };
                 if !fenced && !self.settings.cluster.is_cluster() {

@@ -316,3 +316,18 @@ fn the_whole_cluster_comes_back() {
         assert!(world.parked(id) < 20, "{id} keeps {} requests", world.parked(id));
     }
 }
+
+#[test]
+fn the_last_ones_of_a_cluster_that_stops_do_not_wait_for_ever() {
+    let mut world = cluster();
+    assert_eq!(world.create(1, "t", 3, 3), ErrorCode::None);
+    world.led(1, "t", 3);
+    for id in IDS {
+        let began_at = world.now;
+        world.stop(id);
+        assert!(world.now - began_at < 3_000, "{id} took {} ms", world.now - began_at);
+    }
+    IDS.into_iter().for_each(|id| world.start(id));
+    assert!(world.run(30_000, |world| IDS.iter().all(|id| world.is_ready(*id))), "{:#?}", world.notes);
+    world.led(1, "t", 3);
+}
