@@ -62,7 +62,8 @@ enum Decided {
 impl Broker {
     /// Whether commands are decided here: this node leads the quorum, and knows everything that was decided before.
     pub fn is_controller(&self) -> bool {
-        self.meta.active.is_some() || self.meta.quorum.as_ref().is_some_and(Quorum::is_alone)
+        // A node that is alone has nobody to ask instead, whatever state its metadata log is in.
+        self.meta.active.is_some() || !self.settings.cluster.is_cluster()
     }
 
     /// The active controller, as far as this node knows: who leads the quorum, and may not decide yet.
