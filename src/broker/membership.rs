@@ -379,9 +379,10 @@ impl Broker {
                 self.membership.due = now.saturating_add(interval_ms);
             }
             // It was tried until its time was up.
+            _ if self.settings.cluster.is_cluster() => self.membership.due = now.saturating_add(EAGER_MS),
             _ => {
-                self.membership.due =
-                    now.saturating_add(if self.settings.cluster.is_cluster() { EAGER_MS } else { interval_ms })
+                self.membership.due = now.saturating_add(interval_ms);
+                self.serve_unregistered(out);
             }
         }
     }
