@@ -10,7 +10,7 @@ use kq::config::{BrokerSettings, parse_properties};
 use kq::event::{Effect, Input, Lane};
 use kq::log::memory::MemoryDisk;
 use kq::node::{Node, NodeConfig};
-use kq::types::{ConnId, Millis, NodeId, Uuid};
+use kq::types::{ConnId, LogId, Millis, NodeId, Offset, Uuid};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -230,6 +230,12 @@ impl Cluster {
             let now = self.now + self.hosts[h].skew_ms;
             let Some(process) = &mut self.hosts[h].process else { return };
             self.oracle.tell(|| format!("{} n{}   {}", self.now, h + 1, brief(&effect)));
+            // What was located in this pass must be there until it is over.
+            if let Effect::Retain { log, generation, upto } = effect {
+                let life = self.hosts[h].life;
+                self.at(self.now, Event::Retain { host: h, life, log, generation, upto });
+                continue;
+            }
             match process.store.perform(now, effect) {
                 Some(Effect::Append { log, generation, base_offset, epoch, batch }) => {
                     let bytes = batch.into_owned();
@@ -329,6 +335,16 @@ impl Cluster {
             && let Some(process) = &mut self.hosts[h].process
         {
             process.store.run(now, dir, job);
+            self.after_step(h);
+        }
+    }
+
+    pub(super) fn retain(&mut self, h: usize, life: u64, log: LogId, generation: u32, upto: Offset) {
+        let now = self.now + self.hosts[h].skew_ms;
+        if self.hosts[h].life == life
+            && let Some(process) = &mut self.hosts[h].process
+        {
+            process.store.perform(now, Effect::Retain { log, generation, upto });
             self.after_step(h);
         }
     }

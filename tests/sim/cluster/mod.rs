@@ -22,7 +22,7 @@ use crate::world::{Summary, Telling};
 use committer::Committer;
 use host::{Ending, Host};
 use kq::event::Input;
-use kq::types::Millis;
+use kq::types::{LogId, Millis, Offset};
 use net::{Conn, Parcel, Roads, Way};
 use observer::Observer;
 use seat::{Seat, Someone};
@@ -50,6 +50,7 @@ enum Event {
     Done { host: usize, life: u64, done: Done },
     Job { host: usize, life: u64, dir: usize, job: Job },
     Checkpoint { host: usize, life: u64 },
+    Retain { host: usize, life: u64, log: LogId, generation: u32, upto: Offset },
     Gone { host: usize, life: u64, conn: u64 },
     Start { host: usize },
     StopLate { host: usize, life: u64 },
@@ -127,6 +128,8 @@ fn tuning(chance: &mut Chance, size: usize) -> String {
     set("replica.fetch.wait.max.ms", 1 + chance.below(30));
     set("replica.fetch.backoff.ms", 1 + chance.below(20));
     set("replica.high.watermark.checkpoint.interval.ms", 30 + chance.below(100));
+    // Clocks are hours apart.
+    set("log.message.timestamp.after.max.ms", i64::MAX);
     text.push_str("auto.create.topics.enable=false\n");
     text
 }
@@ -277,6 +280,7 @@ impl Cluster {
             Event::Done { host, .. }
             | Event::Job { host, .. }
             | Event::Checkpoint { host, .. }
+            | Event::Retain { host, .. }
             | Event::Gone { host, .. } => *host,
             _ => return None,
         };
@@ -294,6 +298,7 @@ impl Cluster {
             Event::Done { host, life, done } => self.done(host, life, done),
             Event::Job { host, life, dir, job } => self.job(host, life, dir, job),
             Event::Checkpoint { host, life } => self.checkpoint(host, life),
+            Event::Retain { host, life, log, generation, upto } => self.retain(host, life, log, generation, upto),
             Event::Gone { host, life, conn } => self.gone(host, life, conn),
             Event::Start { host } => self.start(host),
             Event::StopLate { host, life } => self.stop_late(host, life),

@@ -7,7 +7,7 @@ use crate::store::{Content, Written};
 use kq::api::metadata::MetadataResponse;
 use kq::group::OFFSETS_TOPIC;
 use kq::meta::METADATA_TOPIC;
-use kq::record::batches;
+use kq::record::{BatchHeader, batches};
 use kq::types::{Epoch, Millis, NodeId, Offset};
 use std::collections::BTreeMap;
 
@@ -79,7 +79,9 @@ impl Witness {
 
     /// A batch went into a log of a node.
     pub fn wrote(&mut self, host: usize, batch: &Written) -> Result<(), String> {
-        if self.is_compacted(&batch.name.topic) {
+        // A batch without records stands for what retention took before it could be copied.
+        let is_empty = BatchHeader::peek(&batch.bytes).is_ok_and(|header| header.count == 0);
+        if is_empty || self.is_compacted(&batch.name.topic) {
             return Ok(());
         }
         let body = batch.bytes.get(STAMPED_BYTES..).unwrap_or_default();
