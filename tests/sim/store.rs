@@ -578,5 +578,3 @@ fn retain(open: &mut Log<MemoryDisk>, now: Millis, upto: Offset) -> DiskResult<O
 fn fault(message: &str) -> StorageFault {
     StorageFault { code: ErrorCode::KafkaStorageError, message: message.to_owned() }
 }
-
-/// As the daemon does: the short way first, whose bytes must be those of the file.

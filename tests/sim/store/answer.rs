@@ -36,6 +36,7 @@ impl Store {
     }
 }
 
+/// As the daemon does: the short way first, whose bytes must be those of the file.
 fn locate(open: &mut Log<MemoryDisk>, read: &Read) -> DiskResult<Option<FileRange>> {
     let mut bytes = Vec::new();
     let Some(range) = open.load(read, &mut bytes)? else { return open.locate(read) };
