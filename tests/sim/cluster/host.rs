@@ -94,9 +94,9 @@ impl Host {
 
     /// Which listener a connection to `port` comes through; `None` where it is refused.
     pub fn listener(&self, port: u16) -> Option<usize> {
-        let process = self.process.as_ref().filter(|process| !process.stopping)?;
+        let process = self.process.as_ref()?;
         match port {
-            DATA_PORT if process.node.is_ready() => Some(0),
+            DATA_PORT if process.node.is_ready() && !process.stopping => Some(0),
             CONTROLLER_PORT => Some(1),
             _ => None,
         }
