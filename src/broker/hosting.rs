@@ -227,18 +227,24 @@ impl Broker {
 
     pub(super) fn apply_configs(&mut self, records: &[Record], out: &mut Vec<Effect<'_>>) {
         let mut topics: Vec<String> = Vec::new();
+        let mut groups: Vec<String> = Vec::new();
         let mut brokers = false;
         for record in records {
             let Record::Config(r) = record else { continue };
             match ResourceType::from_code(r.resource_type) {
                 Some(ResourceType::Topic) => topics.push(r.resource_name.to_string()),
                 Some(ResourceType::Broker) => brokers = true,
+                Some(ResourceType::Group) => groups.push(r.resource_name.to_string()),
                 None => {}
             }
         }
         if brokers {
             self.apply_broker_settings(out);
             topics = self.image.topics().map(|topic| topic.name.clone()).collect();
+            self.configure_groups();
+        }
+        for group in groups {
+            self.configure_group(&group);
         }
         topics.sort();
         topics.dedup();
@@ -250,6 +256,7 @@ impl Broker {
     /// All settings anew, from the image.
     pub(super) fn apply_all_configs(&mut self, out: &mut Vec<Effect<'_>>) {
         self.apply_broker_settings(out);
+        self.configure_groups();
         let topics: Vec<String> = self.image.topics().map(|topic| topic.name.clone()).collect();
         for topic in topics {
             self.reconfigure(&topic, out);

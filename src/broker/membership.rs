@@ -41,8 +41,10 @@ pub(super) struct Membership {
     leaving: Leaving,
     /// When a start that waits says so next; 0 before it began to wait.
     note_at: Millis,
-    /// Another broker stops, and waits until everybody knows who leads instead of it: the next heartbeat tells that.
+    /// The next heartbeat is wanted at once: another broker stops, and waits until everybody knows who leads instead of it.
     hurry: bool,
+    /// The controller that this broker last spoke to, or tried to: a new one wants to hear soon who lives.
+    controller: Option<NodeId>,
     /// Who speaks on which connection to the controller here.
     speakers: BTreeMap<ConnId, NodeId>,
 }
@@ -86,6 +88,7 @@ impl Membership {
             leaving: Leaving::No,
             note_at: 0,
             hurry: false,
+            controller: None,
             speakers: BTreeMap::new(),
         }
     }
@@ -120,8 +123,14 @@ impl Broker {
     pub fn disconnected(&mut self, now: Millis, conn: ConnId, out: &mut Vec<Effect<'_>>) {
         self.sessions.disconnected(conn);
         let Some(id) = self.membership.speakers.remove(&conn) else { return };
-        let elsewhere = self.membership.speakers.values().any(|other| *other == id);
-        if !elsewhere && self.is_controller() {
+        self.broker_may_be_gone(now, id, out);
+    }
+
+    /// A broker cannot be reached, or its connection to the controller here broke. Unless it speaks on another one, or
+    /// soon will, it is gone.
+    pub fn broker_may_be_gone(&mut self, now: Millis, id: NodeId, out: &mut Vec<Effect<'_>>) {
+        let speaks = self.membership.speakers.values().any(|other| *other == id);
+        if !speaks && self.is_controller() && self.image.broker(id).is_some_and(|broker| !broker.fenced) {
             self.command(now, Command::BrokerGone(id), Box::new(|_, _, _| {}), out);
         }
     }
@@ -140,9 +149,13 @@ impl Broker {
     /// Brokers came, went, or changed.
     pub(super) fn look_at_brokers(&mut self) {
         if self.image.brokers().any(|broker| broker.shutting_down && !broker.fenced && broker.id != self.node) {
-            self.membership.hurry = true;
-            self.membership.due = self.membership.due.min(self.now);
+            self.hurry();
         }
+    }
+
+    fn hurry(&mut self) {
+        self.membership.hurry = true;
+        self.membership.due = self.membership.due.min(self.now);
     }
 
     pub(super) fn membership_deadline(&self) -> Option<Millis> {
@@ -172,6 +185,13 @@ impl Broker {
         }
         if !matches!(self.start, Start::Joining | Start::Ready) || self.has_left() {
             return;
+        }
+        let controller = self.controller();
+        if controller.is_some() && controller != self.membership.controller {
+            self.membership.controller = controller;
+            if self.membership.epoch >= 0 {
+                self.hurry();
+            }
         }
         if self.start == Start::Joining {
             self.look_at_the_fence(now, out);

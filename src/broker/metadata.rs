@@ -72,6 +72,7 @@ impl Broker {
             return self.drive_quorum(now, out);
         }
         self.apply_broker_settings(out);
+        self.configure_groups();
         let partitions: Vec<(TopicId, Partition)> = self.all_partitions();
         self.start = Start::Logs(0);
         for (id, index) in &partitions {

@@ -3,6 +3,7 @@
 mod brokers;
 mod control;
 mod follow;
+mod group_configs;
 mod groups;
 mod hosting;
 mod isr;

@@ -6,7 +6,7 @@ use crate::damage::{Dice, damage};
 use kq::config::{BrokerSettings, GroupSettings, parse_properties};
 use kq::error::ErrorCode;
 use kq::group::command::{Commit, CommitTopic, Identity, Join, Sync};
-use kq::group::{Command, Cx, Record, Reply, Shard, Topics, replay_batches};
+use kq::group::{Command, Cx, NO_OWN, Record, Reply, Shard, Topics, replay_batches};
 use kq::record::{Builder, Codec};
 use kq::types::{Millis, TopicId, Uuid};
 use std::time::{Duration, Instant};
@@ -56,7 +56,7 @@ impl Told {
         self.token += 1;
         let fresh = Uuid(u128::from(self.token).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
         let (now, settings, record_bytes_max) = (self.now, &self.settings, 1 << 20);
-        let cx = Cx { now, settings, topics: &NoTopics, fresh, record_bytes_max };
+        let cx = Cx { now, settings, own: NO_OWN, topics: &NoTopics, fresh, record_bytes_max };
         let outcome = work(&mut self.shard, &cx, self.token);
         self.records.extend(outcome.records);
         outcome.replies
@@ -308,6 +308,6 @@ fn a_batch_that_does_not_unpack_costs_only_itself() {
     bytes.extend(log(&good[1..], true));
     let mut shard = Shard::default();
     let loaded = replay_batches(&mut shard, &bytes).expect("batches");
-    assert_eq!((loaded.skipped, shard.size().1), (1, 2), "{:?}", loaded.first);
+    assert_eq!((loaded.skipped, shard.kept().offsets), (1, 2), "{:?}", loaded.first);
     assert!(loaded.first.is_some_and(|first| first.starts_with("at offset 0: ")));
 }

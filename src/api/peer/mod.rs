@@ -45,7 +45,10 @@ pub fn reply<'a>(
 /// A lane broke: what was under way on it has no reply.
 pub fn lost(broker: &mut Broker, now: Millis, node: NodeId, lane: Lane, out: &mut Vec<Effect<'_>>) {
     match lane {
-        Lane::Quorum => broker.quorum_lost(now, node, out),
+        Lane::Quorum => {
+            broker.quorum_lost(now, node, out);
+            broker.broker_may_be_gone(now, node, out);
+        }
         Lane::Control => broker.control_lost(now, node),
         Lane::Fetch => broker.fetch_lost(now, node),
     }

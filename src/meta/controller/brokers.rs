@@ -84,8 +84,15 @@ impl Controller {
         self.sessions.iter().filter(move |(id, _)| live(id)).map(|(id, session)| (*id, session))
     }
 
+    /// Those that end by silence. The controller's own broker lives as long as the controller does, once it has spoken; a
+    /// node that is alone has nobody to take over from it.
+    fn mortal_sessions(&self) -> impl Iterator<Item = (NodeId, &Session)> {
+        let alone = !self.settings.cluster.is_cluster();
+        self.live_sessions().filter(move |(id, session)| *id != self.node || (!session.confirmed && !alone))
+    }
+
     pub(super) fn session_deadline(&self) -> Option<Millis> {
-        self.live_sessions().map(|(_, session)| self.expires(session)).min()
+        self.mortal_sessions().map(|(_, session)| self.expires(session)).min()
     }
 
     pub(super) fn unclean_interval_ms(&self) -> i64 {
@@ -96,7 +103,7 @@ impl Controller {
     pub(super) fn end_sessions(&mut self, now: Millis) {
         let silent = |session: &Session| self.expires(session) <= now;
         let ended: Vec<(NodeId, Session)> =
-            self.live_sessions().filter(|(_, session)| silent(session)).map(|(id, session)| (id, *session)).collect();
+            self.mortal_sessions().filter(|(_, session)| silent(session)).map(|(id, session)| (id, *session)).collect();
         for (id, session) in ended {
             let why = match session.gone_at {
                 Some(gone) if gone <= now => "its connection broke and it made no other one".to_owned(),
@@ -111,7 +118,8 @@ impl Controller {
     /// The shell saw the broker's connection break.
     pub(super) fn broker_gone(&mut self, now: Millis, id: NodeId) {
         if let Some(session) = self.sessions.get_mut(&id) {
-            session.gone_at = Some(now.saturating_add(GONE_MS));
+            // Told again and again, it is gone all the same.
+            session.gone_at.get_or_insert(now.saturating_add(GONE_MS));
         }
     }
 

@@ -54,8 +54,7 @@ impl Committer {
     }
 
     fn ask(&mut self, cx: &mut Cx<'_>) {
-        let topic =
-            OffsetFetchRequestTopics { name: TOPIC.into(), partition_indexes: vec![0], ..Default::default() };
+        let topic = OffsetFetchRequestTopics { name: TOPIC.into(), partition_indexes: vec![0], ..Default::default() };
         let group_id = self.group();
         let group =
             OffsetFetchRequestGroup { group_id: group_id.into(), topics: Some(vec![topic]), ..Default::default() };

@@ -389,7 +389,9 @@ impl Cluster {
         let Some(known) = self.conns.get_mut(&conn) else { return };
         let (host, slot, peer) = (known.far, known.next_slot, known.peer.clone());
         known.next_slot += 1;
-        self.oracle.tell(|| format!("{} n{} frame {slot} of {}, {conn}: key {:?}", self.now, host + 1, peer.host, &bytes[..2]));
+        self.oracle.tell(|| {
+            format!("{} n{} frame {slot} of {}, {conn}: key {:?}", self.now, host + 1, peer.host, &bytes[..2])
+        });
         self.step(host, Input::Frame { conn: ConnId(conn), slot, peer: &peer, bytes });
     }
 }

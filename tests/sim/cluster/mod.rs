@@ -118,7 +118,7 @@ fn tuning(chance: &mut Chance, size: usize) -> String {
     let mut set = |name: &str, value: i64| text.push_str(&format!("{name}={value}\n"));
     set("log.retention.check.interval.ms", 50);
     set("min.insync.replicas", if size < 3 { 1 } else { 2 });
-        set("offsets.topic.replication.factor", if size < 3 { 1 } else { 3 });
+    set("offsets.topic.replication.factor", if size < 3 { 1 } else { 3 });
     set("offsets.topic.num.partitions", 1 + chance.below(2));
     let heartbeat_ms = 10 + chance.below(20);
     set("broker.heartbeat.interval.ms", heartbeat_ms);
@@ -151,7 +151,14 @@ impl Cluster {
             let cleanup = if chance.one_in(6) { Cleanup::Compact } else { Cleanup::Delete };
             let partitions = 1 + chance.below(2) as i32;
             let name = format!("topic-{index}");
-            topics.push(Topic { name, id: None, partitions, replicas: size.min(3) as i16, promise: Promise::Disk, cleanup });
+            topics.push(Topic {
+                name,
+                id: None,
+                partitions,
+                replicas: size.min(3) as i16,
+                promise: Promise::Disk,
+                cleanup,
+            });
             for partition in 0..partitions {
                 for _ in 0..=chance.below(2) {
                     let id = people.len();
@@ -275,7 +282,11 @@ impl Cluster {
     fn sleeps_until(&self, event: &Event) -> Option<Millis> {
         let host = match event {
             Event::Arrive { conn, way, .. } | Event::Release { conn, way } => self.conns.get(conn)?.host_at(*way)?,
-            Event::Done { host, .. } | Event::Job { host, .. } | Event::Checkpoint { host, .. } | Event::Retain { host, .. } | Event::Gone { host, .. } => *host,
+            Event::Done { host, .. }
+            | Event::Job { host, .. }
+            | Event::Checkpoint { host, .. }
+            | Event::Retain { host, .. }
+            | Event::Gone { host, .. } => *host,
             _ => return None,
         };
         Some(self.hosts[host].paused_until)

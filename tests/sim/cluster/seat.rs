@@ -218,6 +218,8 @@ impl Cluster {
             oracle: &mut self.oracle,
             topics: &mut self.topics,
             busy: self.busy && !rests,
+            rests: false,
+            pace: 1,
             frames: Vec::new(),
             wake_in: None,
             hang_up: None,

@@ -84,7 +84,9 @@ impl Cluster {
 
     /// Whether all replicas were in sync a moment ago, and all nodes run.
     fn is_whole(&self) -> bool {
-        let runs = |host: &super::Host| host.process.as_ref().is_some_and(|process| process.node.is_ready() && !process.stopping);
+        let runs = |host: &super::Host| {
+            host.process.as_ref().is_some_and(|process| process.node.is_ready() && !process.stopping)
+        };
         let seen = self.witness.last().is_some_and(|sight| sight.in_sync && sight.asked_at + FRESH_MS > self.now);
         seen && !self.is_fragile() && self.hosts.iter().all(|host| runs(host) && host.paused_until <= self.now)
     }

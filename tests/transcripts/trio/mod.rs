@@ -194,6 +194,8 @@ fn one_node_is_a_cluster_of_its_own() {
     assert_eq!(world.create(1, "t", 1, 1), ErrorCode::None);
     assert_eq!(world.produce(1, "t", "a"), Ok(0));
     world.commit(1, "g", "t", 1);
+    world.run(60_000, |_| false);
+    assert_eq!(world.partition(1, "t"), (1, 0, vec![1]), "it is not fenced for its silence");
     world.stop(1);
     world.start(1);
     assert!(world.run(1_000, |world| world.is_ready(1)));
@@ -244,6 +246,20 @@ fn what_is_acknowledged_survives_the_leader() {
     assert!(world.run(20_000, |world| world.is_ready(leader)), "{:#?}", world.notes);
     world.led(left[0], "t", 3);
     assert_eq!(world.produce(next, "t", "e"), Ok(4));
+}
+
+#[test]
+fn the_death_of_the_controller_is_noticed_as_soon() {
+    let mut world = cluster();
+    let controller = world.controller(1);
+    assert_eq!(world.create(1, "t", 3, 3), ErrorCode::None);
+    world.led(1, "t", 3);
+    world.kill(controller);
+    let died_at = world.now;
+    let left = IDS.into_iter().find(|id| *id != controller).expect("another one");
+    world.led(left, "t", 2);
+    // An election takes up to two times controller.quorum.fetch.timeout.ms; a silent broker would have 9 s more.
+    assert!(world.now - died_at < 5_000, "it took {} ms", world.now - died_at);
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn index_of(text: &str) -> (String, i32) {
 impl Default for Teller {
     fn default() -> Teller {
         let settings = Arc::new(BrokerSettings::default());
-        let mut controller = Controller::new(1, settings, [3, 4]);
+        let mut controller = Controller::new(0, settings, [3, 4]);
         controller.activate(0, Image::default(), 0);
         Teller { now: 0, controller, image: Image::default(), end: 0, processes: 0, out: String::new() }
     }

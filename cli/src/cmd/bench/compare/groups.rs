@@ -126,6 +126,11 @@ fn member(link: &mut Link, group: &str, members: usize, synced: &Synced) -> Resu
                 id = joined.member_id.into_owned();
                 continue;
             }
+            // A partition of `__consumer_offsets` that was just made is not led, or not loaded, at once.
+            ErrorCode::NotCoordinator | ErrorCode::CoordinatorLoadInProgress => {
+                thread::sleep(BEAT);
+                continue;
+            }
             code => return Err(Failure::answered(code, format!("group {group}"), None)),
         }
         id = joined.member_id.to_string();
