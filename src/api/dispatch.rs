@@ -6,7 +6,7 @@ use crate::broker::{Broker, ReplyTo};
 use crate::event::{Effect, Peer};
 use crate::types::{ConnId, Millis};
 use crate::wire::header::RequestHeader;
-use crate::wire::{Message, Reader, WireError};
+use crate::wire::{Chunk, Message, Reader, WireError};
 
 /// A request frame on its way in.
 #[derive(Clone, Copy, Debug)]
@@ -82,8 +82,16 @@ fn try_dispatch<'a>(
         ));
     }
     // What came from another node stays here: it must not go in circles while nobody is sure who the controller is.
-    if row.at == At::Controller && !for_nodes && !broker.is_controller() {
+    // A node that is alone finds no other controller: its handler says what is wrong.
+    let elsewhere = broker.settings.cluster.is_cluster() && !broker.is_controller();
+    if row.at == At::Controller && !for_nodes && elsewhere {
         broker.pass_on(now, frame.conn, frame.slot, frame.bytes, out);
+        return Ok(());
+    }
+    if row.at == At::Controller && for_nodes && elsewhere {
+        // Nor is it looked at: what is known here may be old. An answer without a body sends it on to the controller.
+        let chunks = vec![Chunk::Bytes(correlation_id.to_be_bytes().to_vec())];
+        out.push(Effect::Reply { conn: frame.conn, slot: frame.slot, chunks, throttle_ms: 0 });
         return Ok(());
     }
     let mut reader = Reader::new(frame.bytes);

@@ -68,6 +68,10 @@ impl Broker {
         if hosted.generation != generation {
             return;
         }
+        // Out of service already, or being opened anew: opening it once more would only lose what is known of it.
+        if matches!(hosted.state, State::Opening | State::Offline(_)) {
+            return;
+        }
         let done = match result {
             Ok(done) => done,
             Err(fault) => return self.append_failed(log, fault, out),

@@ -41,6 +41,8 @@ pub struct Producer {
     failed: VecDeque<Batch>,
     /// This topic's identity is gone for good.
     dead: Option<Place>,
+    /// What is sent again is sent one by one, as Kafka's clients do it: the broker knows the last five batches only.
+    careful: bool,
     /// Batches that were acknowledged.
     pub acked: u64,
 }
@@ -68,8 +70,14 @@ impl Producer {
             in_flight: VecDeque::new(),
             failed: VecDeque::new(),
             dead: None,
+            careful: false,
             acked: 0,
         }
+    }
+
+    /// Repeats are sent one by one.
+    pub fn careful(self) -> Producer {
+        Producer { careful: true, ..self }
     }
 
     /// acks=0.
@@ -204,6 +212,12 @@ impl Client for Producer {
         let mut burst = 1 + cx.chance.below(3);
         while self.failed.is_empty() && self.in_flight.len() < in_flight_max && burst > 0 {
             burst -= 1;
+            if self.careful && !self.queue.is_empty() {
+                if !self.in_flight.is_empty() {
+                    break;
+                }
+                burst = 0;
+            }
             let batch = match self.queue.pop_front() {
                 Some(batch) => batch,
                 None if cx.busy && Some(place) == cx.place(self.topic, self.partition) => self.fresh(cx, place),

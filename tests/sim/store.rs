@@ -1,8 +1,10 @@
 //! Storage as the daemon does it, on disks that forget: effects in, completions out, each after a while of its own.
 
+mod answer;
+
 use crate::chance::Chance;
 use kq::error::ErrorCode;
-use kq::event::{Answer, Appended, DirUse, Effect, Input, LogName, Opened, Question, Read, StorageFault};
+use kq::event::{Answer, Appended, Effect, Input, LogName, Opened, StorageFault};
 use kq::log::checkpoint::{
     HIGH_WATERMARKS, LOG_STARTS, Offsets, RECOVERY_POINTS, read_offsets, take_clean_shutdown, write_clean_shutdown,
     write_offsets,
@@ -528,34 +530,6 @@ impl Store {
         self.dirs.iter().any(|dir| !dir.online)
     }
 
-    fn answer(&mut self, question: Question) -> Answer {
-        match question {
-            Question::Locate(reads) => {
-                Answer::Located(reads.iter().map(|read| self.look(read.log, |open| locate(open, read))).collect())
-            }
-            Question::FindTime { log, timestamp, upto } => {
-                Answer::Found(self.look(log, |open| open.find_time(timestamp, upto)))
-            }
-            Question::Content(_) if self.unreadable > 0 => {
-                self.unreadable -= 1;
-                Answer::Content(Err(fault("it cannot be read just now")))
-            }
-            Question::Content(read) => Answer::Content(self.look(read.log, |open| open.content(&read))),
-            Question::MaxTimestamp { log, upto } => Answer::Found(self.look(log, |open| open.max_timestamp(upto))),
-            Question::Dirs => Answer::Dirs(Vec::<DirUse>::new()),
-        }
-    }
-
-    fn look<T>(
-        &mut self,
-        log: LogId,
-        work: impl FnOnce(&mut Log<MemoryDisk>) -> DiskResult<T>,
-    ) -> Result<T, StorageFault> {
-        let generation = self.entries.get(&log).map_or(0, |entry| entry.generation);
-        let (_, open) = self.ready(log, generation)?;
-        work(open).map_err(|error| fault(&error.what))
-    }
-
     fn ready(&mut self, log: LogId, generation: u32) -> Result<(usize, &mut Log<MemoryDisk>), StorageFault> {
         let entry = self.entries.get_mut(&log).filter(|entry| entry.generation == generation);
         let Some(entry) = entry else { return Err(fault("no such log")) };
@@ -603,15 +577,4 @@ fn retain(open: &mut Log<MemoryDisk>, now: Millis, upto: Offset) -> DiskResult<O
 
 fn fault(message: &str) -> StorageFault {
     StorageFault { code: ErrorCode::KafkaStorageError, message: message.to_owned() }
-}
-
-/// As the daemon does: the short way first, whose bytes must be those of the file.
-fn locate(open: &mut Log<MemoryDisk>, read: &Read) -> DiskResult<Option<FileRange>> {
-    let mut bytes = Vec::new();
-    let Some(range) = open.load(read, &mut bytes)? else { return open.locate(read) };
-    let mut stored = vec![0; range.len as usize];
-    let file = open.file_of(&range)?.expect("the segment is there");
-    assert_eq!(file.read_at(&mut stored, range.position)?, bytes.len());
-    assert!(stored == bytes, "loaded bytes are not the file's");
-    Ok(Some(range))
 }

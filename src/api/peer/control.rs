@@ -52,6 +52,10 @@ pub(super) fn reply(broker: &mut Broker, now: Millis, node: NodeId, bytes: &[u8]
         Answered::Late => return,
         Answered::Nobody => return broker.distrust(now, node, Lane::Control, "nothing was asked", out),
     };
+    // The number alone: that node is not the controller.
+    if bytes.len() == size_of::<i32>() {
+        return broker.errand_again(now, errand);
+    }
     let said = match &errand.wanted {
         Wanted::Relay { conn, slot, frame } => {
             // The client's own number: bytes 4 to 8 of its request, the first four of the reply.

@@ -1,6 +1,7 @@
 //! One machine: disks, a clock that shows something else than the world's, and mostly a process that runs a node.
 
 use super::net::{Parcel, Way};
+use super::witness::First;
 use super::{Cluster, Event};
 use crate::chance::Chance;
 use crate::store::{Done, Job, Pending, Store};
@@ -20,6 +21,8 @@ pub const DATA_PORT: u16 = 9092;
 pub const CONTROLLER_PORT: u16 = 9093;
 /// How often recovery points are written, in milliseconds.
 const CHECKPOINT_MS: Millis = 60;
+/// The request that changes in-sync sets.
+const ALTER_PARTITION: i16 = 56;
 /// A node that was asked to stop and has not done so after this is killed, in milliseconds.
 const STOP_MS_MAX: Millis = 3_000;
 
@@ -94,9 +97,9 @@ impl Host {
 
     /// Which listener a connection to `port` comes through; `None` where it is refused.
     pub fn listener(&self, port: u16) -> Option<usize> {
-        let process = self.process.as_ref().filter(|process| !process.stopping)?;
+        let process = self.process.as_ref()?;
         match port {
-            DATA_PORT if process.node.is_ready() => Some(0),
+            DATA_PORT if process.node.is_ready() && !process.stopping => Some(0),
             CONTROLLER_PORT => Some(1),
             _ => None,
         }
@@ -254,7 +257,12 @@ impl Cluster {
                         }
                     }
                 },
-                Some(Effect::Send { node, lane, frame }) => self.send(h, node, lane, frame),
+                Some(Effect::Send { node, lane, frame }) => {
+                    if frame.starts_with(&ALTER_PARTITION.to_be_bytes()) {
+                        self.omen(h);
+                    }
+                    self.send(h, node, lane, frame);
+                }
                 Some(Effect::Stopped) => stopped = true,
                 Some(Effect::Fatal { reason }) => self.oracle.violated(format!("n{} gives up: {reason}", h + 1)),
                 _ => {}
@@ -276,9 +284,10 @@ impl Cluster {
             process.store.append(now, pending);
             let written = process.store.written.replace(Vec::new()).unwrap_or_default();
             for batch in written {
-                let found = self.witness.wrote(h, &batch);
-                if let Err(what) = found {
-                    self.oracle.violated(what);
+                match self.witness.wrote(h, &batch) {
+                    Ok(First::InEpoch) => self.omen(h),
+                    Ok(First::No) => {}
+                    Err(what) => self.oracle.violated(what),
                 }
             }
         }

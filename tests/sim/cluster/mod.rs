@@ -74,6 +74,9 @@ pub struct Cluster {
     next_conn: u64,
     roads: Roads,
     cuts: BTreeMap<u64, Cut>,
+    /// One omen in so many comes true; 0 is none.
+    omens: i64,
+    next_omen_at: Millis,
     /// When a disk was lost last.
     lost_disk_at: Millis,
     seats: Vec<Seat>,
@@ -162,7 +165,7 @@ impl Cluster {
                     people.push(Someone::Producer(match chance.below(5) {
                         0 => Producer::plain(id, index, partition, 1),
                         1 => Producer::plain(id, index, partition, -1),
-                        _ => Producer::idempotent(id, index, partition),
+                        _ => Producer::idempotent(id, index, partition).careful(),
                     }));
                 }
                 people.push(Someone::Consumer(Consumer::roaming(index, partition)));
@@ -174,6 +177,7 @@ impl Cluster {
         let seats: Vec<Seat> = people.into_iter().map(|someone| Seat::new(someone, room())).collect();
         Cluster {
             tuning: tuning(&mut chance, size),
+            omens: chance.below(5),
             chance,
             shape,
             now: BEGINNING,
@@ -186,6 +190,7 @@ impl Cluster {
             next_conn: 0,
             roads: Roads::new(size + CLIENT_ROOMS),
             cuts: BTreeMap::new(),
+            next_omen_at: 0,
             lost_disk_at: 0,
             seats,
             topics,

@@ -205,7 +205,13 @@ impl Cluster {
 
     fn call(&mut self, seat: usize, conn: u64, act: impl FnOnce(&mut dyn Client, &mut Cx<'_>)) {
         let someone = &mut self.seats[seat].someone;
-        let rests = self.calm && matches!(someone, Someone::Admin(_));
+        // Nobody waits for who only wants the leader; what it writes keeps followers busy.
+        let rests = self.calm
+            && match someone {
+                Someone::Admin(_) => true,
+                Someone::Producer(producer) => !producer.wants_all(),
+                _ => false,
+            };
         let mut cx = Cx {
             now: self.now,
             chance: &mut self.chance,

@@ -15,6 +15,8 @@ const REST_MS_MAX: Millis = 500;
 
 /// Faults that leave every node alive and heard.
 const MILD_FAULTS: i64 = 4;
+/// So soon after an omen it comes true, in milliseconds.
+const OMEN_MS_MAX: Millis = 16;
 /// What was seen so long ago, in milliseconds, is still believed.
 const FRESH_MS: Millis = 100;
 
@@ -182,6 +184,18 @@ impl Cluster {
             let h = (first + step as usize) % self.hosts.len();
             self.at(self.now + step * gap_ms, Event::Strike { host: h, ending });
         }
+    }
+
+    /// A node is about to do something that its death would leave half done: it leads anew, or asks for another in-sync
+    /// set.
+    pub(super) fn omen(&mut self, h: usize) {
+        if self.calm || self.omens == 0 || self.now < self.next_omen_at || !self.chance.one_in(self.omens) {
+            return;
+        }
+        self.next_omen_at = self.now + 20 + self.chance.below(100);
+        let ending = if self.chance.one_in(2) { Ending::PowerCut } else { Ending::Kill };
+        let at = self.now + self.chance.below(OMEN_MS_MAX);
+        self.at(at, Event::Strike { host: h, ending });
     }
 
     /// A node dies, and comes back soon.

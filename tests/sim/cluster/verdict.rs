@@ -53,7 +53,12 @@ impl Cluster {
                 _ => self.ask_to_stop(h),
             }
         }
-        self.advance(self.now + 100);
+        let all_serve = |cluster: &mut Cluster| {
+            cluster.hosts.iter().all(|host| host.process.as_ref().is_some_and(|process| !process.stopping))
+        };
+        if !self.advance_until(PATIENCE_MS, all_serve) {
+            self.oracle.violated("a node that was asked to stop does not".to_owned());
+        }
     }
 
     /// Everybody who waits for in-sync replicas gets something acknowledged.

@@ -20,7 +20,17 @@ pub struct Witness {
     compacted: Vec<String>,
     leaders: BTreeMap<(Place, Epoch), NodeId>,
     written: BTreeMap<(Place, Epoch, Offset), (u64, usize)>,
+    epochs: BTreeMap<Place, Epoch>,
     last: Option<Sight>,
+}
+
+/// Whether a batch is the first of its leader epoch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum First {
+    /// It is.
+    InEpoch,
+    /// It is not.
+    No,
 }
 
 /// What the observer saw last.
@@ -38,7 +48,7 @@ impl Witness {
     /// One who has seen nothing; `compacted` topics are not compared.
     pub fn new(mut compacted: Vec<String>) -> Witness {
         compacted.extend([METADATA_TOPIC.to_owned(), OFFSETS_TOPIC.to_owned()]);
-        Witness { compacted, leaders: BTreeMap::new(), written: BTreeMap::new(), last: None }
+        Witness { compacted, leaders: BTreeMap::new(), written: BTreeMap::new(), epochs: BTreeMap::new(), last: None }
     }
 
     /// Somebody was told who leads.
@@ -78,15 +88,16 @@ impl Witness {
     }
 
     /// A batch went into a log of a node.
-    pub fn wrote(&mut self, host: usize, batch: &Written) -> Result<(), String> {
+    pub fn wrote(&mut self, host: usize, batch: &Written) -> Result<First, String> {
         // A batch without records stands for what retention took before it could be copied.
         let is_empty = BatchHeader::peek(&batch.bytes).is_ok_and(|header| header.count == 0);
         if is_empty || self.is_compacted(&batch.name.topic) {
-            return Ok(());
+            return Ok(First::No);
         }
         let body = batch.bytes.get(STAMPED_BYTES..).unwrap_or_default();
         let print = body.iter().fold(17u64, |print, byte| (print ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
-        let key = ((batch.name.topic_id, batch.name.partition), batch.epoch, batch.base_offset);
+        let place = (batch.name.topic_id, batch.name.partition);
+        let key = (place, batch.epoch, batch.base_offset);
         match self.written.insert(key, (print, host)).filter(|before| before.0 != print) {
             Some((_, before)) => Err(format!(
                 "{} has two batches at {} in epoch {}: n{} wrote one, n{} another",
@@ -96,7 +107,10 @@ impl Witness {
                 before + 1,
                 host + 1
             )),
-            None => Ok(()),
+            None => {
+                let newer = self.epochs.insert(place, batch.epoch).is_none_or(|before| before < batch.epoch);
+                Ok(if newer { First::InEpoch } else { First::No })
+            }
         }
     }
 }

@@ -175,6 +175,7 @@ fn value_of(r: &mut Reader<'_>, ty: &str, inner: Option<&StructInfo>, version: i
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kq::meta::quorum::{Quorum, QuorumConfig};
     use kq::meta::record::Record;
 
     #[test]
@@ -184,7 +185,7 @@ mod tests {
             let batch = kq::meta::record::encode_batch(0, std::slice::from_ref(record));
             let decoded = kq::record::decode(&batch, 1 << 20).unwrap();
             let found = decoded.iter().next().unwrap().unwrap();
-            to_json(found.value.unwrap()).to_string()
+            to_json(None, found.value.unwrap()).to_string()
         };
         assert_eq!(
             text(&Record::topic("orders", id)),
@@ -196,7 +197,30 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_shown_as_bytes() {
-        assert_eq!(to_json(&[1, 100, 0, 7]), json!({"type": 100, "version": 0, "data": {"base64": "Bw=="}}));
-        assert!(to_json(&[1, 2]).get("error").is_some());
+        assert_eq!(to_json(None, &[1, 100, 0, 7]), json!({"type": 100, "version": 0, "data": {"base64": "Bw=="}}));
+        assert!(to_json(None, &[1, 2]).get("error").is_some());
+    }
+
+    #[test]
+    fn the_journal_of_a_quorum_shows_what_is_in_it() {
+        let config = QuorumConfig { node: 4, voters: vec![4], election_ms: 100, heartbeat_ms: 20, seed: 1 };
+        let (mut quorum, _) = Quorum::open(config, 0, &[]).unwrap();
+        quorum.campaign();
+        let record = Record::remove_topic(Uuid([0; 16]));
+        quorum.propose(kq::meta::record::encode_batch(0, std::slice::from_ref(&record))).unwrap();
+        let write = quorum.ready(0).unwrap().journal.unwrap().batch;
+        let decoded = kq::record::decode(&write, 1 << 20).unwrap();
+        let shown: Vec<Value> = decoded
+            .iter()
+            .map(|record| record.map(|record| to_json(record.key, record.value.unwrap())).unwrap())
+            .collect();
+        let topic = json!({ "topicId": "AAAAAAAAAAAAAAAAAAAAAA" });
+        let removed = json!({ "type": "REMOVE_TOPIC_RECORD", "version": 0, "data": topic });
+        let expected = [
+            json!({ "type": "ENTRY", "index": 1, "term": 1, "records": [] }),
+            json!({ "type": "ENTRY", "index": 2, "term": 1, "records": [removed] }),
+            json!({ "type": "PROMISES", "term": 1, "vote": 4, "commit": 0, "voters": [4] }),
+        ];
+        assert_eq!(shown, expected);
     }
 }
