@@ -1,78 +1,25 @@
 //! Storage as the daemon does it, on disks that forget: effects in, completions out, each after a while of its own.
 
 mod answer;
+mod pieces;
+
+pub use pieces::{Content, Done, Job, Pending, Written};
 
 use crate::chance::Chance;
 use kq::error::ErrorCode;
-use kq::event::{Answer, Appended, Effect, Input, LogName, Opened, StorageFault};
+use kq::event::{Effect, LogName, Opened, StorageFault};
 use kq::log::checkpoint::{
     HIGH_WATERMARKS, LOG_STARTS, Offsets, RECOVERY_POINTS, read_offsets, take_clean_shutdown, write_clean_shutdown,
     write_offsets,
 };
 use kq::log::memory::MemoryDisk;
 use kq::log::{
-    AppendBatch, Cut, DirtyFiles, Disk, DiskError, DiskErrorKind, DiskFile, DiskResult, Log, LogConfig, Opening,
-    exists, is_deleted_dir, topic_id_of,
+    AppendBatch, Cut, Disk, DiskError, DiskErrorKind, DiskFile, DiskResult, Log, LogConfig, Opening, exists,
+    is_deleted_dir, topic_id_of,
 };
-use kq::types::{Epoch, FileRange, LogId, Millis, Offset};
+use kq::types::{FileRange, LogId, Millis, Offset};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// A completion on its way to the node.
-#[derive(Debug)]
-pub enum Done {
-    Opened { log: LogId, generation: u32, result: Result<Opened, StorageFault> },
-    Appended { log: LogId, generation: u32, result: Result<Appended, StorageFault> },
-    Synced { log: LogId, generation: u32, result: Result<Offset, StorageFault> },
-    Trimmed { log: LogId, generation: u32, result: Result<Offset, StorageFault> },
-    Answer { token: u64, answer: Answer },
-    DirFailed { dir: usize },
-}
-
-impl Done {
-    /// As the node is told.
-    pub fn into_input(self) -> Input<'static> {
-        match self {
-            Done::Opened { log, generation, result } => Input::Opened { log, generation, result },
-            Done::Appended { log, generation, result } => Input::Appended { log, generation, result },
-            Done::Synced { log, generation, result } => Input::Synced { log, generation, result },
-            Done::Trimmed { log, generation, result } => Input::Trimmed { log, generation, result },
-            Done::Answer { token, answer } => Input::Answer { token, answer },
-            Done::DirFailed { dir } => Input::DirFailed { dir },
-        }
-    }
-}
-
-/// What the flusher of a directory has to do.
-pub enum Job {
-    Sync { log: LogId, generation: u32, dirty: DirtyFiles<MemoryDisk> },
-    Starts { log: LogId, generation: u32, start: Offset },
-}
-
-/// A batch waiting for the end of the pass.
-pub struct Pending {
-    pub log: LogId,
-    pub generation: u32,
-    pub base_offset: Offset,
-    pub epoch: Epoch,
-    pub bytes: Vec<u8>,
-}
-
-/// A batch that went into a log.
-pub struct Written {
-    pub name: LogName,
-    pub base_offset: Offset,
-    pub epoch: Epoch,
-    pub bytes: Vec<u8>,
-}
-
-/// All of a log, as its node sees it.
-pub struct Content {
-    pub name: LogName,
-    pub start: Offset,
-    pub end: Offset,
-    pub bytes: Vec<u8>,
-}
 
 struct Dir {
     disk: MemoryDisk,

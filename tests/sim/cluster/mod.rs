@@ -113,12 +113,12 @@ pub fn run(seed: u64, telling: Telling) -> Result<Summary, String> {
 }
 
 /// Timeouts so short that much happens in a short life.
-fn tuning(chance: &mut Chance, size: usize) -> String {
+fn tuning(chance: &mut Chance) -> String {
     let mut text = String::new();
     let mut set = |name: &str, value: i64| text.push_str(&format!("{name}={value}\n"));
     set("log.retention.check.interval.ms", 50);
-    set("min.insync.replicas", if size < 3 { 1 } else { 2 });
-    set("offsets.topic.replication.factor", if size < 3 { 1 } else { 3 });
+    set("min.insync.replicas", 2);
+    set("offsets.topic.replication.factor", 3);
     set("offsets.topic.num.partitions", 1 + chance.below(2));
     let heartbeat_ms = 10 + chance.below(20);
     set("broker.heartbeat.interval.ms", heartbeat_ms);
@@ -142,7 +142,6 @@ impl Cluster {
         let mut chance = Chance::new(seed);
         let shape = Chance::new(chance.bits());
         let size = if chance.one_in(4) { 5 } else { 3 };
-        let size = std::env::var("KQ_CLUSTER_SIZE").map_or(size, |text| text.parse().unwrap_or(size)); // XXX
         let hosts: Vec<Host> = (0..size).map(|_| Host::new(&mut chance)).collect();
         let mut topics = Vec::new();
         let mut people = vec![Someone::Admin(Admin::of_cluster()), Someone::Observer(Observer::default())];
@@ -151,14 +150,7 @@ impl Cluster {
             let cleanup = if chance.one_in(6) { Cleanup::Compact } else { Cleanup::Delete };
             let partitions = 1 + chance.below(2) as i32;
             let name = format!("topic-{index}");
-            topics.push(Topic {
-                name,
-                id: None,
-                partitions,
-                replicas: size.min(3) as i16,
-                promise: Promise::Disk,
-                cleanup,
-            });
+            topics.push(Topic { name, id: None, partitions, replicas: 3, promise: Promise::Disk, cleanup });
             for partition in 0..partitions {
                 for _ in 0..=chance.below(2) {
                     let id = people.len();
@@ -176,7 +168,7 @@ impl Cluster {
         let mut room = || size + chance.below(CLIENT_ROOMS as i64) as usize;
         let seats: Vec<Seat> = people.into_iter().map(|someone| Seat::new(someone, room())).collect();
         Cluster {
-            tuning: tuning(&mut chance, size),
+            tuning: tuning(&mut chance),
             omens: chance.below(5),
             chance,
             shape,

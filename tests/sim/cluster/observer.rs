@@ -18,8 +18,16 @@ pub struct Said {
     pub leader: NodeId,
     /// The leader's epoch.
     pub epoch: Epoch,
-    /// Whether all replicas are in sync.
-    pub in_sync: bool,
+    /// All replicas, and those in sync.
+    pub replicas: Vec<NodeId>,
+    pub isr: Vec<NodeId>,
+}
+
+impl Said {
+    /// Whether it has a leader, and all replicas are in sync.
+    pub fn is_whole(&self) -> bool {
+        self.leader >= 0 && self.isr.len() == self.replicas.len()
+    }
 }
 
 /// Everything that a node said.
@@ -57,7 +65,8 @@ pub fn news(response: &MetadataResponse<'_>, asked_at: Millis) -> News {
             partition: part.partition_index,
             leader: part.leader_id,
             epoch: part.leader_epoch,
-            in_sync: part.leader_id >= 0 && part.isr_nodes.len() == part.replica_nodes.len(),
+            replicas: part.replica_nodes.clone(),
+            isr: part.isr_nodes.clone(),
         }));
     }
     News { asked_at, brokers: response.brokers.len(), said }

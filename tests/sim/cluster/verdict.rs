@@ -93,7 +93,8 @@ impl Cluster {
             sight.is_some_and(|sight| sight.in_sync && sight.brokers == nodes)
         };
         if !self.advance_until(PATIENCE_MS, whole) {
-            return self.oracle.violated("replicas do not come back in sync, though everything has healed".to_owned());
+            let what = format!("{PATIENCE_MS} ms after everything healed {}", self.witness.broken());
+            return self.oracle.violated(what);
         }
         if !self.advance_until(PATIENCE_MS, |cluster| cluster.compare().is_ok())
             && let Err(what) = self.compare()

@@ -22,6 +22,8 @@ pub struct Witness {
     written: BTreeMap<(Place, Epoch, Offset), (u64, usize)>,
     epochs: BTreeMap<Place, Epoch>,
     last: Option<Sight>,
+    /// A partition of it that is not whole.
+    broken: String,
 }
 
 /// Whether a batch is the first of its leader epoch.
@@ -48,7 +50,14 @@ impl Witness {
     /// One who has seen nothing; `compacted` topics are not compared.
     pub fn new(mut compacted: Vec<String>) -> Witness {
         compacted.extend([METADATA_TOPIC.to_owned(), OFFSETS_TOPIC.to_owned()]);
-        Witness { compacted, leaders: BTreeMap::new(), written: BTreeMap::new(), epochs: BTreeMap::new(), last: None }
+        Witness {
+            compacted,
+            leaders: BTreeMap::new(),
+            written: BTreeMap::new(),
+            epochs: BTreeMap::new(),
+            last: None,
+            broken: String::new(),
+        }
     }
 
     /// Somebody was told who leads.
@@ -58,7 +67,12 @@ impl Witness {
 
     /// The observer was told about everything.
     pub fn noted(&mut self, news: &News) -> Result<(), String> {
-        let in_sync = news.said.iter().all(|said| said.in_sync);
+        let broken = news.said.iter().find(|said| !said.is_whole());
+        self.broken = broken.map_or_else(String::new, |said| {
+            let Said { topic, partition, leader, epoch, replicas, isr, .. } = said;
+            format!("{topic}-{partition} of {replicas:?}, led by {leader} in epoch {epoch}, has only {isr:?} in sync")
+        });
+        let in_sync = broken.is_none();
         self.last = Some(Sight { asked_at: news.asked_at, brokers: news.brokers, in_sync });
         news.said.iter().try_for_each(|said| self.leads(said))
     }
@@ -66,6 +80,11 @@ impl Witness {
     /// What the observer saw last.
     pub fn last(&self) -> Option<Sight> {
         self.last
+    }
+
+    /// A partition that was not whole then, in words.
+    pub fn broken(&self) -> &str {
+        &self.broken
     }
 
     fn leads(&mut self, said: &Said) -> Result<(), String> {
