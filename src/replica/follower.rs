@@ -297,8 +297,8 @@ impl Follower {
         let to = match self.local.epochs.end_of(epoch, self.local.end) {
             Some((own, own_end)) if own == epoch => own_end.min(end),
             Some((_, own_end)) => own_end,
-            // All that we have is of later epochs.
-            None => end,
+            // All that we have is of later epochs, which the leader does not know: all of it goes, however far it reaches.
+            None => self.local.epochs.entries().first().map_or(end, |(_, first)| end.min(*first)),
         };
         let to = to.min(self.local.end);
         if to < self.local.start || (to == self.local.start && to < self.local.end) {

@@ -111,6 +111,15 @@ fn rule_6_where_logs_part_no_data_is_taken() {
     assert_eq!((follower.end(), follower.high_watermark()), (20, 0));
 }
 
+/// It led an epoch in which nothing was committed; the leader has more, of an earlier one (simulator, cluster 878).
+#[test]
+fn a_log_of_epochs_that_the_leader_does_not_know_begins_again() {
+    let mut short = follower(4, &[(2, 0)]);
+    assert_eq!(short.heard(0, &place(4, 2), &parts(0, 9)), Step::Restart(0, &[]));
+    let mut long = follower(20, &[(2, 0)]);
+    assert_eq!(long.heard(0, &place(20, 2), &parts(0, 9)), Step::Restart(0, &[]));
+}
+
 #[test]
 fn measured_an_answer_counts_only_for_the_question_that_is_open() {
     let mut follower = follower(20, &[(1, 0), (5, 10)]);
