@@ -4,6 +4,7 @@ use crate::api;
 use crate::broker::{Broker, Endpoint};
 use crate::config::BrokerSettings;
 use crate::event::{Effect, Input};
+use crate::group::Kept;
 use crate::types::{Millis, Uuid};
 use std::sync::Arc;
 
@@ -52,6 +53,11 @@ impl Node {
     /// How many requests wait, for the metrics.
     pub fn parked(&self) -> usize {
         self.broker.parked.len()
+    }
+
+    /// How much is kept of the groups that are coordinated here.
+    pub fn groups_kept(&self) -> Kept {
+        self.broker.groups_kept()
     }
 
     /// Takes one input; what is to be done about it is appended to `out`, in order.

@@ -4,7 +4,9 @@
 
 use super::{Api, Context};
 use crate::broker::Broker;
+use crate::error::ErrorCode;
 use crate::event::Effect;
+use crate::group::command::Listed;
 use crate::message;
 use crate::wire::Str;
 
@@ -43,24 +45,29 @@ message! {
 }
 
 pub(super) fn handle(broker: &mut Broker, cx: Context<'_>, request: ListGroupsRequest<'_>, out: &mut Vec<Effect<'_>>) {
-    let groups = match broker.list_groups() {
-        Ok(groups) => groups,
-        Err(code) => {
-            let response = ListGroupsResponse { error_code: code.code(), ..Default::default() };
-            return broker.reply(cx.to, &response, out);
-        }
+    let to = cx.to;
+    let owned = |filter: Vec<Str<'_>>| filter.into_iter().map(|word| word.trim().to_owned()).collect::<Vec<String>>();
+    let (states, kinds) = (owned(request.states_filter), owned(request.types_filter));
+    let then = move |broker: &mut Broker, result: Result<Vec<Listed>, ErrorCode>, out: &mut Vec<Effect<'_>>| {
+        let groups = match result {
+            Ok(groups) => groups,
+            Err(code) => {
+                let response = ListGroupsResponse { error_code: code.code(), ..Default::default() };
+                return broker.reply(to, &response, out);
+            }
+        };
+        let wanted = |filter: &[String], value: &str| {
+            filter.is_empty() || filter.iter().any(|word| word.eq_ignore_ascii_case(value))
+        };
+        let groups = groups.into_iter().filter(|group| wanted(&states, group.state) && wanted(&kinds, group.kind)).map(
+            |group| ListedGroup {
+                group_id: group.id.into(),
+                protocol_type: group.protocol_type.into(),
+                group_state: group.state.into(),
+                group_type: group.kind.into(),
+            },
+        );
+        broker.reply(to, &ListGroupsResponse { groups: groups.collect(), ..Default::default() }, out);
     };
-    let wanted = |filter: &[Str<'_>], value: &str| {
-        filter.is_empty() || filter.iter().any(|word| word.trim().eq_ignore_ascii_case(value))
-    };
-    let groups = groups
-        .into_iter()
-        .filter(|group| wanted(&request.states_filter, group.state) && wanted(&request.types_filter, group.kind))
-        .map(|group| ListedGroup {
-            group_id: group.id.into(),
-            protocol_type: group.protocol_type.into(),
-            group_state: group.state.into(),
-            group_type: group.kind.into(),
-        });
-    broker.reply(cx.to, &ListGroupsResponse { groups: groups.collect(), ..Default::default() }, out);
+    broker.list_groups(Box::new(then), out);
 }

@@ -20,6 +20,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// A log is loaded in portions of no more bytes than this: between two of them others have their turn.
 const LOAD_BYTES_MAX: i32 = 1 << 20;
+/// A log that could not be loaded is tried again after this, and each time after twice as long.
+const LOAD_AGAIN_MS_MIN: Millis = 1_000;
+/// The longest that a log that cannot be loaded is left alone.
+const LOAD_AGAIN_MS_MAX: Millis = 300_000;
 
 /// What a command to a group comes to: a reply, or why the coordinator has none.
 pub type GroupResult = Result<group::Reply, ErrorCode>;
@@ -48,6 +52,10 @@ struct Coordinator {
     shard: Shard,
     /// The next offset to load; `None` once all is loaded.
     loading: Option<Offset>,
+    /// When to load it again from its beginning: it could not be loaded.
+    again_at: Option<Millis>,
+    /// How long the last pause between two tries was.
+    pause_ms: Millis,
     /// How many records were decided, how many of them are committed, and how many will be with the batch in flight.
     decided: u64,
     committed: u64,
@@ -111,7 +119,8 @@ impl Groups {
     }
 
     pub(super) fn deadline(&self) -> Option<Millis> {
-        [self.wake_at, self.expire_at.map(|(at, _)| at)].into_iter().flatten().min()
+        let again = self.coordinators.values().filter_map(|coordinator| coordinator.again_at);
+        again.chain(self.wake_at).chain(self.expire_at.map(|(at, _)| at)).min()
     }
 
     fn fresh(&mut self) -> Uuid {
@@ -205,34 +214,74 @@ impl Broker {
         if commands.is_empty() {
             return then(self, Vec::new(), out);
         }
-        self.groups.gathered += 1;
-        let number = self.groups.gathered;
-        let results = vec![Err(ErrorCode::UnknownServerError); commands.len()];
-        self.groups.gathers.insert(number, Gather { left: commands.len(), results, then });
+        let number = self.gather(commands.len(), then);
         for (index, (group, command)) in commands.into_iter().enumerate() {
-            let one = move |broker: &mut Broker, result: GroupResult, out: &mut Vec<Effect<'_>>| {
-                let Some(gather) = broker.groups.gathers.get_mut(&number) else { return };
-                gather.results[index] = result;
-                gather.left -= 1;
-                if gather.left == 0
-                    && let Some(gather) = broker.groups.gathers.remove(&number)
-                {
-                    (gather.then)(broker, gather.results, out);
-                }
-            };
-            self.group(&group, command, Box::new(one), out);
+            self.group(&group, command, Self::gathered(number, index), out);
         }
     }
 
-    /// All groups that are coordinated here.
-    ///
-    /// # Errors
+    /// All groups that are coordinated here, once everything that they rest on is committed. `then` gets
     /// COORDINATOR_LOAD_IN_PROGRESS while some are not known yet.
-    pub fn list_groups(&self) -> Result<Vec<Listed>, ErrorCode> {
+    pub fn list_groups(&mut self, then: Then<Result<Vec<Listed>, ErrorCode>>, out: &mut Vec<Effect<'_>>) {
         if self.groups.coordinators.values().any(|coordinator| coordinator.loading.is_some()) {
-            return Err(ErrorCode::CoordinatorLoadInProgress);
+            return then(self, Err(ErrorCode::CoordinatorLoadInProgress), out);
         }
-        Ok(self.groups.coordinators.values().flat_map(|coordinator| coordinator.shard.list()).collect())
+        let partitions: Vec<Partition> = self.groups.coordinators.keys().copied().collect();
+        if partitions.is_empty() {
+            return then(self, Ok(Vec::new()), out);
+        }
+        if self.parked.len() + partitions.len() > PARKED_REQUESTS_MAX {
+            return then(self, Err(ErrorCode::CoordinatorNotAvailable), out);
+        }
+        let all = move |broker: &mut Broker, results: Vec<GroupResult>, out: &mut Vec<Effect<'_>>| {
+            let mut listed = Ok(Vec::new());
+            for result in results {
+                match (result, &mut listed) {
+                    (Ok(group::Reply::Listed(groups)), Ok(listed)) => listed.extend(groups),
+                    // Groups that went elsewhere meanwhile are not here.
+                    (Err(code), Ok(_)) if code != ErrorCode::NotCoordinator => listed = Err(code),
+                    _ => {}
+                }
+            }
+            then(broker, listed, out);
+        };
+        let number = self.gather(partitions.len(), Box::new(all));
+        let deadline = self.now.saturating_add(self.settings.groups.offsets_commit_timeout_ms);
+        for (index, partition) in partitions.into_iter().enumerate() {
+            let token = self.parked.put(Waiting::Group(Self::gathered(number, index)), Some(deadline));
+            self.with_shard(partition, out, |shard, _| Outcome {
+                replies: vec![(token, group::Reply::Listed(shard.list().collect()))],
+                ..Outcome::default()
+            });
+        }
+    }
+
+    /// How much is kept of all groups that are coordinated here.
+    pub fn groups_kept(&self) -> group::Kept {
+        let shards = self.groups.coordinators.values().map(|coordinator| &coordinator.shard);
+        shards.map(Shard::kept).fold(group::Kept::default(), |all, one| all + one)
+    }
+
+    /// Begins to wait for so many results; `then` gets them, in order.
+    fn gather(&mut self, count: usize, then: Then<Vec<GroupResult>>) -> u64 {
+        self.groups.gathered += 1;
+        let results = vec![Err(ErrorCode::UnknownServerError); count];
+        self.groups.gathers.insert(self.groups.gathered, Gather { left: count, results, then });
+        self.groups.gathered
+    }
+
+    /// Who takes one of the results.
+    fn gathered(number: u64, index: usize) -> Then<GroupResult> {
+        Box::new(move |broker: &mut Broker, result: GroupResult, out: &mut Vec<Effect<'_>>| {
+            let Some(gather) = broker.groups.gathers.get_mut(&number) else { return };
+            gather.results[index] = result;
+            gather.left -= 1;
+            if gather.left == 0
+                && let Some(gather) = broker.groups.gathers.remove(&number)
+            {
+                (gather.then)(broker, gather.results, out);
+            }
+        })
     }
 
     /// A log was opened: where it is one of `__consumer_offsets`, its groups are loaded.
@@ -245,6 +294,8 @@ impl Broker {
             generation,
             shard: Shard::default(),
             loading: Some(start),
+            again_at: None,
+            pause_ms: 0,
             decided: 0,
             committed: 0,
             flight: None,
@@ -308,8 +359,12 @@ impl Broker {
             }
             // A coordinator that does not know all its groups must not answer for them.
             Err(fault) => {
+                let pause_ms = coordinator.pause_ms.saturating_mul(2).clamp(LOAD_AGAIN_MS_MIN, LOAD_AGAIN_MS_MAX);
+                coordinator.pause_ms = pause_ms;
+                coordinator.again_at = Some(self.now.saturating_add(pause_ms));
                 let message = format!(
-                    "{OFFSETS_TOPIC}-{partition} cannot be loaded: {}; its groups are not served until a restart",
+                    "{OFFSETS_TOPIC}-{partition} cannot be loaded: {}; its groups are not served, the next try is in \
+                     {pause_ms} ms",
                     fault.message
                 );
                 out.push(Effect::Note { level: Level::Error, message });
@@ -319,8 +374,8 @@ impl Broker {
 
     fn groups_loaded(&mut self, partition: Partition, out: &mut Vec<Effect<'_>>) {
         let Some(coordinator) = self.groups.coordinators.get_mut(&partition) else { return };
-        coordinator.loading = None;
-        let (groups, offsets) = coordinator.shard.size();
+        (coordinator.loading, coordinator.pause_ms) = (None, 0);
+        let group::Kept { groups, offsets, .. } = coordinator.shard.kept();
         if groups > 0 {
             let message = format!("loaded {groups} groups and {offsets} offsets from {OFFSETS_TOPIC}-{partition}");
             out.push(Effect::Note { level: Level::Info, message });
@@ -359,8 +414,24 @@ impl Broker {
         }
     }
 
+    /// Begins again with what could not be loaded before.
+    fn load_groups_again(&mut self, now: Millis, out: &mut Vec<Effect<'_>>) {
+        let due = |(_, c): &(&Partition, &Coordinator)| c.again_at.is_some_and(|at| at <= now);
+        let due: Vec<(Partition, LogId)> =
+            self.groups.coordinators.iter().filter(due).map(|(partition, c)| (*partition, c.log)).collect();
+        for (partition, log) in due {
+            let start = self.hosted(log).and_then(|hosted| Some(hosted.leader().ok()?.start()));
+            let Some(coordinator) = self.groups.coordinators.get_mut(&partition) else { continue };
+            coordinator.again_at = None;
+            let Some(start) = start else { continue };
+            (coordinator.shard, coordinator.loading) = (Shard::default(), Some(start));
+            self.load_groups(partition, out);
+        }
+    }
+
     /// Alarms and expiry that are due.
     pub(super) fn tick_groups(&mut self, now: Millis, out: &mut Vec<Effect<'_>>) {
+        self.load_groups_again(now, out);
         if self.groups.wake_at.is_some_and(|at| at <= now) {
             let due = |(_, c): &(&Partition, &Coordinator)| {
                 c.loading.is_none() && c.shard.deadline().is_some_and(|at| at <= now)

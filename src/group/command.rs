@@ -162,6 +162,8 @@ pub enum Reply {
     Consuming(Box<consumer::HeartbeatReply>),
     /// For [`Command::DescribeConsumer`].
     Consumers(Box<consumer::Description>),
+    /// All groups of the shard.
+    Listed(Vec<Listed>),
     /// For what has no other answer than that it is done.
     Done,
     /// It is refused.

@@ -113,6 +113,31 @@ pub struct Outcome {
     pub alarms: Vec<(Millis, Alarm)>,
 }
 
+/// How much a coordinator keeps in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Groups.
+    pub groups: usize,
+    /// Members of all groups, and ids that were given out and not used yet.
+    pub members: usize,
+    /// Committed offsets.
+    pub offsets: usize,
+    /// Alarms that are set; more than are needed, since none is ever taken back.
+    pub alarms: usize,
+}
+
+impl std::ops::Add for Kept {
+    type Output = Kept;
+    fn add(self, other: Kept) -> Kept {
+        Kept {
+            groups: self.groups + other.groups,
+            members: self.members + other.members,
+            offsets: self.offsets + other.offsets,
+            alarms: self.alarms + other.alarms,
+        }
+    }
+}
+
 /// Why a command is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {

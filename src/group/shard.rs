@@ -5,7 +5,7 @@ use super::command::{Command, Joined, Listed, Reply, Token};
 use super::consumer::{self, ConsumerGroup};
 use super::offsets::{Expiry, Offsets};
 use super::record::GroupMetadataKey;
-use super::{Alarm, Cx, GroupId, Outcome, Record};
+use super::{Alarm, Cx, GroupId, Kept, Outcome, Record};
 use crate::error::ErrorCode;
 use crate::types::Millis;
 use std::collections::{BTreeMap, BTreeSet};
@@ -104,7 +104,7 @@ impl Shard {
             (Command::Heartbeat(who), Some(Group::Consumer(_))) => self.heartbeat_mixed(cx, &id, who, &mut all),
             (Command::Sync(_) | Command::Heartbeat(_), None) => refused(ErrorCode::UnknownMemberId),
             (Command::Leave(leavers), Some(Group::Classic(group))) => Reply::Leave(group.leave(cx, &leavers, &mut out)),
-            (Command::Leave(leavers), Some(Group::Consumer(_))) => self.leave_mixed(cx, &id, leavers, &mut all),
+            (Command::Leave(leavers), Some(Group::Consumer(_))) => self.leave_mixed(cx, &id, &leavers, &mut all),
             (Command::Leave(leavers), None) => Reply::Leave(vec![ErrorCode::UnknownMemberId; leavers.len()]),
             (Command::Commit(request), _) => self.commit(cx, &id, request, &mut out).unwrap_or_else(Reply::Refused),
             (Command::FetchOffsets(request), _) => self.fetch(&id, request).unwrap_or_else(Reply::Refused),
@@ -203,9 +203,18 @@ impl Shard {
         })
     }
 
-    /// How many groups and offsets there are, for who wants to know.
-    pub fn size(&self) -> (usize, usize) {
-        (self.groups.len(), self.offsets.len())
+    /// How much it keeps in memory.
+    pub fn kept(&self) -> Kept {
+        let members = self.groups.values().map(|group| match group {
+            Group::Classic(group) => group.size(),
+            Group::Consumer(group) => group.size(),
+        });
+        Kept {
+            groups: self.groups.len(),
+            members: members.sum(),
+            offsets: self.offsets.len(),
+            alarms: self.alarms.len(),
+        }
     }
 
     /// Replays what was decided for a group, sets its alarms, and adds the rest to `all`.

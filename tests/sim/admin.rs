@@ -1,14 +1,19 @@
-//! The administrator: creates topics, deletes and makes them anew, deletes records. What it was told stays true.
+//! The administrator: creates topics, deletes and makes them anew, deletes records; where members live, lets topics grow,
+//! and deletes groups and offsets. What it was told stays true.
 
 use crate::client::{Client, Cx, read};
 use crate::oracle::{Cleanup, Place, Promise};
 use kq::api::create_partitions::{CreatePartitionsRequest, CreatePartitionsResponse, CreatePartitionsTopic};
 use kq::api::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest, CreateTopicsResponse};
+use kq::api::delete_groups::{DeleteGroupsRequest, DeleteGroupsResponse};
 use kq::api::delete_records::{
     DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsResponse, DeleteRecordsTopic,
 };
 use kq::api::delete_topics::{DeleteTopicState, DeleteTopicsRequest, DeleteTopicsResponse};
 use kq::api::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
+use kq::api::offset_delete::{
+    OffsetDeleteRequest, OffsetDeleteRequestPartition, OffsetDeleteRequestTopic, OffsetDeleteResponse,
+};
 use kq::error::ErrorCode;
 use kq::types::TopicId;
 
@@ -17,6 +22,8 @@ const DELETE_VERSION: i16 = 6;
 const RECORDS_VERSION: i16 = 2;
 const METADATA_VERSION: i16 = 12;
 const CREATE_PARTITIONS_VERSION: i16 = 3;
+const DELETE_GROUPS_VERSION: i16 = 2;
+const OFFSET_DELETE_VERSION: i16 = 0;
 
 enum Asked {
     Create(usize),
@@ -24,6 +31,8 @@ enum Asked {
     Delete(TopicId),
     DeleteRecords(Place),
     Grow(usize, i32),
+    /// A group; or the offsets of a topic in it.
+    Forget(String, Option<String>),
 }
 
 /// See the module.
@@ -34,8 +43,10 @@ pub struct Admin {
     deleting: Option<(usize, TopicId)>,
     /// A topic that exists, under an identity yet to be asked for.
     lookup: Option<usize>,
-    /// Topics grow, and nothing is ever deleted: what members read.
-    only_grows: bool,
+    /// Groups whose members read the topics: those grow, and no records are deleted.
+    groups: Vec<String>,
+    /// A group, or the offsets of a topic in it: whether they are still there is not known.
+    forgetting: Option<(String, Option<String>)>,
     /// A topic whose number of partitions is not known for sure.
     growing: Option<usize>,
 }
@@ -44,9 +55,77 @@ pub struct Admin {
 const GROWN_PARTITIONS_MAX: i32 = 7;
 
 impl Admin {
-    /// For a world of members.
-    pub fn of_groups() -> Admin {
-        Admin { only_grows: true, ..Admin::default() }
+    /// For a world of members, in these groups.
+    pub fn of_groups(groups: Vec<String>) -> Admin {
+        Admin { groups, ..Admin::default() }
+    }
+
+    /// What befalls the topics and groups of members.
+    fn disturb(&mut self, cx: &mut Cx<'_>, index: usize) {
+        let group = self.groups[cx.chance.below(self.groups.len() as i64) as usize].clone();
+        match cx.chance.below(20) {
+            0..=3 if cx.topics[index].partitions < GROWN_PARTITIONS_MAX => self.grow(cx, index),
+            4 if cx.chance.one_in(2) => {
+                if let Some(id) = cx.topics[index].id {
+                    self.delete(cx, index, id);
+                }
+            }
+            5 | 6 => self.forget(cx, group, None),
+            7 => {
+                let topic = cx.topics[index].name.clone();
+                self.forget(cx, group, Some(topic));
+            }
+            _ => {}
+        }
+    }
+
+    fn forget(&mut self, cx: &mut Cx<'_>, group: String, topic: Option<String>) {
+        cx.oracle.tell(|| format!("{} the administrator deletes {:?} of {group}", cx.now, topic));
+        let known = cx.oracle.group(&group);
+        known.doubt(topic.as_deref());
+        match &topic {
+            None => {
+                let groups_names = vec![group.clone().into()];
+                cx.send(DELETE_GROUPS_VERSION, &DeleteGroupsRequest { groups_names });
+            }
+            Some(topic) => {
+                let partitions =
+                    (0..GROWN_PARTITIONS_MAX).map(|partition_index| OffsetDeleteRequestPartition { partition_index });
+                let topics =
+                    vec![OffsetDeleteRequestTopic { name: topic.clone().into(), partitions: partitions.collect() }];
+                let group_id = group.clone().into();
+                cx.send(OFFSET_DELETE_VERSION, &OffsetDeleteRequest { group_id, topics });
+            }
+        }
+        self.forgetting = Some((group.clone(), topic.clone()));
+        self.asked = Some(Asked::Forget(group, topic));
+    }
+
+    /// The outcome of [`Admin::forget`] is known: its code, or one of its codes that says that something is gone.
+    fn forgotten(&mut self, cx: &mut Cx<'_>, group: &str, topic: Option<&str>, code: ErrorCode) {
+        self.forgetting = None;
+        let known = cx.oracle.group(group);
+        match code {
+            ErrorCode::None => {
+                known.forgotten(topic);
+                if topic.is_none() {
+                    known.begins_anew();
+                }
+            }
+            ErrorCode::NonEmptyGroup
+            | ErrorCode::GroupIdNotFound
+            | ErrorCode::GroupSubscribedToTopic
+            | ErrorCode::UnknownTopicOrPartition
+            | ErrorCode::CoordinatorLoadInProgress => known.kept(topic),
+            // It may be done.
+            ErrorCode::NotCoordinator | ErrorCode::CoordinatorNotAvailable | ErrorCode::RequestTimedOut => {
+                known.forgotten(topic);
+                if topic.is_none() {
+                    known.begins_anew();
+                }
+            }
+            code => cx.oracle.violated(format!("deleting {group} ({topic:?}) failed with {code}")),
+        }
     }
 
     fn grow(&mut self, cx: &mut Cx<'_>, index: usize) {
@@ -96,6 +175,12 @@ impl Admin {
         self.deleting = Some((index, id));
         cx.topics[index].id = None;
         cx.oracle.deleted(id);
+        let name = cx.topics[index].name.clone();
+        for group in &self.groups {
+            let known = cx.oracle.group(group);
+            known.forgotten(Some(&name));
+            known.topic_goes(&name);
+        }
         self.asked = Some(Asked::Delete(id));
     }
 
@@ -122,6 +207,10 @@ impl Client for Admin {
         if let Some((index, id)) = self.deleting {
             return self.delete(cx, index, id);
         }
+        if let Some((group, topic)) = self.forgetting.take() {
+            // Nobody will ever say whether it was done.
+            self.forgotten(cx, &group, topic.as_deref(), ErrorCode::RequestTimedOut);
+        }
         if let Some(index) = self.lookup.take().or(self.growing) {
             return self.lookup(cx, index);
         }
@@ -133,11 +222,9 @@ impl Client for Admin {
             return;
         }
         let index = cx.chance.below(cx.topics.len() as i64) as usize;
-        if self.only_grows {
-            if cx.topics[index].partitions < GROWN_PARTITIONS_MAX && cx.chance.one_in(4) {
-                self.grow(cx, index);
-            }
-            return;
+        if !self.groups.is_empty() {
+            cx.wake_in = Some((5 + cx.chance.below(40)) * cx.pace);
+            return self.disturb(cx, index);
         }
         // The first topic stays.
         match (cx.chance.below(4), cx.topics[index].id) {
@@ -148,7 +235,8 @@ impl Client for Admin {
     }
 
     fn reply(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) {
-        cx.wake_in = Some(1 + cx.chance.below(20));
+        let pace = if self.groups.is_empty() { 1 } else { cx.pace };
+        cx.wake_in = Some((1 + cx.chance.below(20)) * pace);
         match self.asked.take().expect("a reply to nothing") {
             Asked::Create(index) => {
                 let response: CreateTopicsResponse<'_> = read(bytes, CREATE_VERSION);
@@ -184,11 +272,29 @@ impl Client for Admin {
                 let response: DeleteTopicsResponse<'_> = read(bytes, DELETE_VERSION);
                 match ErrorCode::from_code(response.responses[0].error_code) {
                     ErrorCode::None | ErrorCode::UnknownTopicId | ErrorCode::UnknownTopicOrPartition => {
-                        self.deleting = None;
+                        let gone = self.deleting.take();
+                        if let (Some((index, _)), false) = (gone, self.groups.is_empty()) {
+                            let name = cx.topics[index].name.clone();
+                            self.groups.iter().for_each(|group| cx.oracle.group(group).forgotten(Some(&name)));
+                            cx.topics[index].partitions = 1 + cx.chance.below(4) as i32;
+                        }
                     }
                     code if code.is_retriable() => {}
                     code => cx.oracle.violated(format!("deleting {id} failed with {code}")),
                 }
+            }
+            Asked::Forget(group, None) => {
+                let response: DeleteGroupsResponse<'_> = read(bytes, DELETE_GROUPS_VERSION);
+                let code = ErrorCode::from_code(response.results[0].error_code);
+                self.forgotten(cx, &group, None, code);
+            }
+            Asked::Forget(group, Some(topic)) => {
+                let response: OffsetDeleteResponse<'_> = read(bytes, OFFSET_DELETE_VERSION);
+                let codes: Vec<i16> =
+                    response.topics.iter().flat_map(|topic| &topic.partitions).map(|p| p.error_code).collect();
+                let done = codes.contains(&0) && response.error_code == 0;
+                let code = if done { 0 } else { codes.first().copied().unwrap_or(response.error_code) };
+                self.forgotten(cx, &group, Some(&topic), ErrorCode::from_code(code));
             }
             Asked::DeleteRecords(place) => {
                 let response: DeleteRecordsResponse<'_> = read(bytes, RECORDS_VERSION);
@@ -201,6 +307,7 @@ impl Client for Admin {
     }
 
     fn disconnected(&mut self) {
+        // What was to be forgotten stays in doubt until it acts again.
         if let Some(Asked::Lookup(index)) = self.asked.take() {
             self.lookup = Some(index);
         }

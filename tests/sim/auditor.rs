@@ -33,6 +33,19 @@ pub struct Auditor {
     asked: VecDeque<Asked>,
     /// What was answered, by question.
     found: BTreeMap<String, String>,
+    /// How many groups, members and offsets that is.
+    counted: Counted,
+}
+
+/// How much there is, by what clients are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Groups.
+    pub groups: usize,
+    /// Members of all groups.
+    pub members: usize,
+    /// Committed offsets.
+    pub offsets: usize,
 }
 
 impl Auditor {
@@ -45,14 +58,24 @@ impl Auditor {
     pub fn begin(&mut self) {
         self.next = vec![Asked::List];
         for (group, protocol) in &self.groups {
-            self.next.push(match protocol {
-                Protocol::Consumer => Asked::DescribeConsumer(group.clone()),
-                _ => Asked::Describe(group.clone()),
-            });
+            // Whoever may be of either protocol is asked for as both.
+            if *protocol == Protocol::Consumer {
+                self.next.push(Asked::DescribeConsumer(group.clone()));
+            }
+            // One that only commits is in the log by its offsets alone: once they are gone, compaction takes it away.
+            if *protocol != Protocol::None {
+                self.next.push(Asked::Describe(group.clone()));
+            }
             self.next.push(Asked::Offsets(group.clone()));
         }
         self.asked.clear();
         self.found.clear();
+        self.counted = Counted::default();
+    }
+
+    /// How much there is.
+    pub fn counted(&self) -> Counted {
+        self.counted
     }
 
     /// All answers, once they are here.
@@ -94,31 +117,37 @@ impl Client for Auditor {
         let (code, question, answer) = match &asked {
             Asked::List => {
                 let response: ListGroupsResponse<'_> = read(bytes, LIST_VERSION);
-                (response.error_code, "all groups".to_owned(), format!("{:?}", response.groups))
+                self.counted.groups = response.groups.len();
+                let lasting: Vec<_> = response.groups.iter().filter(|group| !group.protocol_type.is_empty()).collect();
+                (response.error_code, "all groups".to_owned(), format!("{lasting:?}"))
             }
             Asked::Describe(group) => {
                 let response: DescribeGroupsResponse<'_> = read(bytes, DESCRIBE_VERSION);
                 let code = response.groups[0].error_code;
                 // A group that nobody has ever asked for is not there, before and after.
                 let absent = ErrorCode::from_code(code) == ErrorCode::GroupIdNotFound;
-                (if absent { 0 } else { code }, group.clone(), format!("{:?}", response.groups[0]))
+                self.counted.members += response.groups[0].members.len();
+                let question = format!("{group}, a classic group");
+                (if absent { 0 } else { code }, question, format!("{:?}", response.groups[0]))
             }
             Asked::DescribeConsumer(group) => {
                 let response: ConsumerGroupDescribeResponse<'_> = read(bytes, CONSUMER_DESCRIBE_VERSION);
                 let code = response.groups[0].error_code;
                 let absent = ErrorCode::from_code(code) == ErrorCode::GroupIdNotFound;
+                self.counted.members += response.groups[0].members.len();
                 (if absent { 0 } else { code }, group.clone(), format!("{:?}", response.groups[0]))
             }
             Asked::Offsets(group) => {
                 let (code, told) = told(cx, FETCH_VERSION, bytes);
                 if code.is_none() {
+                    self.counted.offsets += told.len();
                     let known = cx.oracle.group(group);
                     let mut results: Vec<Result<(), String>> = Vec::new();
                     for (part, floor) in known.floors() {
                         results.push(match told.get(&part) {
-                            Some(Ok(at)) => known.read(&part, floor, *at),
+                            Some(Ok(at)) => known.read(cx.now, &part, floor, *at),
                             Some(Err(what)) => Err(what.clone()),
-                            None => known.read(&part, floor, None),
+                            None => known.read(cx.now, &part, floor, None),
                         });
                     }
                     for result in results {

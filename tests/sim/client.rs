@@ -33,6 +33,10 @@ pub struct Cx<'a> {
     pub topics: &'a mut Vec<Topic>,
     /// False when producers and the administrator should finish what they have begun, and begin nothing.
     pub busy: bool,
+    /// Members do not commit.
+    pub rests: bool,
+    /// How many times slower than in most worlds members live.
+    pub pace: Millis,
     /// Frames to send.
     pub frames: Vec<Vec<u8>>,
     /// When the client wants to be called again, in milliseconds from now.

@@ -1,6 +1,7 @@
 //! The oracle: what was promised to clients, and what they saw. It knows nothing of the broker's insides.
 
 pub mod groups;
+pub mod offsets;
 
 use kq::types::{Offset, TopicId};
 use std::collections::{BTreeMap, BTreeSet};

@@ -65,6 +65,8 @@ pub struct Store {
     retention_bytes: i64,
     segment_bytes: u32,
     index_interval_bytes: u32,
+    /// So many questions for the content of a log are not answered: it cannot be read just now.
+    pub unreadable: u32,
     pub done: Vec<Done>,
     pub jobs: Vec<(usize, Job)>,
 }
@@ -87,6 +89,7 @@ impl Store {
             retention_bytes: if shape.one_in(3) { 4000 + shape.below(8000) } else { -1 },
             segment_bytes: 600 + shape.below(4000) as u32,
             index_interval_bytes: 1 + shape.below(500) as u32,
+            unreadable: 0,
             done: Vec::new(),
             jobs: Vec::new(),
         })
@@ -414,6 +417,10 @@ impl Store {
             }
             Question::FindTime { log, timestamp, upto } => {
                 Answer::Found(self.look(log, |open| open.find_time(timestamp, upto)))
+            }
+            Question::Content(_) if self.unreadable > 0 => {
+                self.unreadable -= 1;
+                Answer::Content(Err(fault("it cannot be read just now")))
             }
             Question::Content(read) => Answer::Content(self.look(read.log, |open| open.content(&read))),
             Question::MaxTimestamp { log, upto } => Answer::Found(self.look(log, |open| open.max_timestamp(upto))),

@@ -125,6 +125,10 @@ pub struct World {
     settings: String,
     /// Members do nothing.
     silent: bool,
+    /// Members do not commit.
+    rests: bool,
+    /// How many times slower than in most worlds members live.
+    pace: Millis,
     /// How long a life may last, in milliseconds.
     life_ms: Millis,
 }
@@ -214,6 +218,8 @@ impl World {
             summary: Summary::default(),
             settings,
             silent: false,
+            rests: false,
+            pace: 1,
             life_ms: 250,
         }
     }
@@ -329,7 +335,7 @@ impl World {
                     store.checkpoint();
                 }
                 self.after_step();
-                self.at(self.now + CHECKPOINT_MS, Event::Checkpoint);
+                self.at(self.now + CHECKPOINT_MS * self.pace, Event::Checkpoint);
             }
             Event::Connect(client) => self.connect(client),
             Event::Gone(conn) => self.step(Input::Disconnected { conn: ConnId(conn) }),
@@ -440,6 +446,8 @@ impl World {
             oracle: &mut self.oracle,
             topics: &mut self.topics,
             busy: self.busy,
+            rests: self.rests,
+            pace: self.pace,
             frames: Vec::new(),
             wake_in: None,
             hang_up: None,

@@ -13,9 +13,9 @@
 //! A group's record is a snapshot: written when the leader has assigned, when a static member takes another's place
 //! without a rebalance, and when the group is empty. What happens between two snapshots is soft.
 
+mod downgraded;
 mod join;
 mod phase;
-mod plain;
 mod sync;
 
 use super::command::{Described, DescribedMember, Reply, Token};
@@ -64,7 +64,7 @@ impl State {
 }
 
 /// A member.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Member {
     /// Its own name, when it is a static member.
     pub instance_id: Option<String>,
@@ -119,7 +119,7 @@ impl Member {
 }
 
 /// The time by which members are to have joined.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum JoinPhase {
     /// Until then, or until all are here.
     Until(Millis),
@@ -128,7 +128,7 @@ enum JoinPhase {
 }
 
 /// A classic group.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ClassicGroup {
     id: GroupId,
     state: State,
@@ -211,6 +211,11 @@ impl ClassicGroup {
         self.members.iter()
     }
 
+    /// How many members it has, or is about to have.
+    pub fn size(&self) -> usize {
+        self.members.len() + self.pending.len()
+    }
+
     /// Whether it has no members, nor any that is about to be one.
     pub fn is_vacant(&self) -> bool {
         self.state == State::Empty && self.pending.is_empty()
@@ -276,14 +281,14 @@ impl ClassicGroup {
         self.snapshot(|_, member| &member.assignment)
     }
 
-    /// After a load: every member has its session timeout to show itself, and a group that is too large for its
-    /// settings begins anew.
+    /// After a load: every member has its session timeout to show itself. A group that is too large for its settings, or
+    /// was a consumer group and is to be rebalanced, begins anew.
     pub fn loaded(&mut self, cx: &Cx<'_>, out: &mut Outcome) {
         let ids: Vec<Arc<str>> = self.members.keys().cloned().collect();
         for id in ids {
             self.touch(cx, &id, out);
         }
-        if self.members.len() > cx.settings.max_size.max(1) as usize {
+        if self.members.len() > cx.settings.max_size.max(1) as usize || self.needs_rebalance() {
             self.prepare_rebalance(cx, out);
         }
     }

@@ -5,7 +5,7 @@
 //! Heartbeat. A member that may not keep all it has revokes at the next join, as cooperative assignors do; an eager one
 //! joins with nothing.
 
-use super::convert::{assignment_bytes, by_id, classic_group, downgrades_by_replacing, tombstones_after};
+use super::convert::{assignment_bytes, by_id, classic_group, downgrades_by_replacing, tombstones_after, version_of};
 use super::draft::{Draft, check_instance, check_size, find, find_static, is_target_young};
 use super::member::{ClassicMetadata, Member, MemberState, holds, without_epochs};
 use super::soft::Timer;
@@ -13,99 +13,10 @@ use super::state::State;
 use super::{Answer, ConsumerGroup, Decision};
 use crate::config::MigrationPolicy;
 use crate::error::ErrorCode;
+use crate::group::command::{Identity, Join, Joined, Leaver, Reply, Sync, Synced};
 use crate::group::{Cx, Refusal};
-use crate::types::Epoch;
-use crate::wire::consumer_protocol::ConsumerProtocolSubscription;
+use crate::wire::consumer_protocol::{ConsumerProtocolSubscription, PROTOCOL_TYPE};
 use std::collections::BTreeSet;
-
-/// JoinGroup.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Join {
-    /// Its id; empty when it has none yet.
-    pub member_id: String,
-    /// Its name across restarts.
-    pub instance_id: Option<String>,
-    /// The client's name for itself.
-    pub client_id: String,
-    /// Its address.
-    pub client_host: String,
-    /// It is out when it is silent for so long; within the settings' bounds.
-    pub session_timeout_ms: i32,
-    /// How long it may take to join, and to sync.
-    pub rebalance_timeout_ms: i32,
-    /// `consumer`.
-    pub protocol_type: String,
-    /// Its assignors by name, each with a subscription.
-    pub protocols: Vec<(String, Vec<u8>)>,
-    /// A dynamic member without an id gets one and has to join again (KIP-394; from version 4 on).
-    pub requires_known_member_id: bool,
-}
-
-/// The answer to a [`Join`]: no leader, no members.
-#[derive(Clone, Debug, PartialEq)]
-pub struct JoinReply {
-    /// `NONE` or `MEMBER_ID_REQUIRED`.
-    pub error: ErrorCode,
-    /// The member's id.
-    pub member_id: String,
-    /// Its epoch.
-    pub generation_id: Epoch,
-    /// Its first assignor.
-    pub protocol_name: String,
-}
-
-/// SyncGroup; what a leader assigns is not looked at.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Sync {
-    /// The member.
-    pub member_id: String,
-    /// Its name across restarts.
-    pub instance_id: Option<String>,
-    /// Its epoch.
-    pub generation_id: Epoch,
-    /// From version 5 on.
-    pub protocol_type: Option<String>,
-    /// From version 5 on.
-    pub protocol_name: Option<String>,
-}
-
-/// The answer to a [`Sync`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct SyncReply {
-    /// `NONE` or `REBALANCE_IN_PROGRESS`.
-    pub error: ErrorCode,
-    /// What it may read, in the embedded protocol.
-    pub assignment: Vec<u8>,
-}
-
-/// Heartbeat.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ClassicBeat {
-    /// The member.
-    pub member_id: String,
-    /// Its name across restarts.
-    pub instance_id: Option<String>,
-    /// Its epoch.
-    pub generation_id: Epoch,
-}
-
-/// One member of a LeaveGroup.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Leaver {
-    /// Its id; may be empty for a static one.
-    pub member_id: String,
-    /// Its name across restarts.
-    pub instance_id: Option<String>,
-}
-
-/// What became of a [`Leaver`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct Left {
-    /// Who.
-    pub member: Leaver,
-    /// `NONE`, `UNKNOWN_MEMBER_ID` or `FENCED_INSTANCE_ID`.
-    pub error: ErrorCode,
-}
 
 impl ConsumerGroup {
     /// Decides a JoinGroup to a group that has members; one to an empty group makes a classic group of it (see
@@ -115,7 +26,7 @@ impl ConsumerGroup {
     /// # Errors
     /// `INCONSISTENT_GROUP_PROTOCOL`, `GROUP_MAX_SIZE_REACHED`, `UNKNOWN_MEMBER_ID`, `FENCED_INSTANCE_ID`,
     /// `UNKNOWN_SERVER_ERROR` for a subscription that cannot be read.
-    pub fn join(&mut self, cx: &Cx<'_>, request: &Join) -> Result<Decision<JoinReply>, Refusal> {
+    pub fn join(&mut self, cx: &Cx<'_>, request: &Join) -> Result<Decision<Joined>, Refusal> {
         let state = &self.state;
         let inconsistent = |text| Err(Refusal::new(ErrorCode::InconsistentGroupProtocol, text));
         if cx.settings.consumer.migration_policy == MigrationPolicy::Disabled {
@@ -131,11 +42,19 @@ impl ConsumerGroup {
             return inconsistent(format!("Member {id}'s protocols are not supported."));
         }
         let first = request.protocols.first().map(|(name, _)| name.clone()).unwrap_or_default();
-        let mut reply =
-            JoinReply { error: ErrorCode::None, member_id: id.clone(), generation_id: 0, protocol_name: first };
-        if request.requires_known_member_id && is_unknown && request.instance_id.is_none() {
-            (reply.error, reply.generation_id) = (ErrorCode::MemberIdRequired, -1);
-            reply.protocol_name.clear();
+        let mut reply = Joined {
+            code: ErrorCode::None,
+            member_id: id.clone(),
+            generation: 0,
+            protocol_type: Some(PROTOCOL_TYPE.to_owned()),
+            protocol: Some(first),
+            leader: String::new(),
+            skip_assignment: false,
+            members: Vec::new(),
+        };
+        if request.needs_member_id && is_unknown && request.instance_id.is_none() {
+            (reply.code, reply.generation) = (ErrorCode::MemberIdRequired, -1);
+            reply.protocol = Some(String::new());
             return Ok(self.decided(cx, Vec::new(), &[], Answer::plain(reply)));
         }
         let said = request.protocols.first().map_or(&[][..], |(_, said)| said);
@@ -177,14 +96,16 @@ impl ConsumerGroup {
         let mut becomes = None;
         if before.is_some_and(|old| downgrades_by_replacing(state, cx, old)) {
             let is_old = state.target_epoch < draft.epoch;
-            let target = draft.old.map(|old| state.target(&old.id)).cloned().unwrap_or_default();
             if !is_old {
+                let target = draft.old.map(|old| state.target(&old.id)).cloned().unwrap_or_default();
                 draft.reconcile(state.target_epoch, &target, Some(&owned))?;
             }
             let replaced = before.map(|old| old.id.as_str());
             let others = state.members.values().filter(|member| Some(member.id.as_str()) != replaced);
-            let members = others.map(|member| (member, state.target(&member.id))).chain([(&draft.member, &target)]);
-            becomes = Some(Box::new(classic_group(draft.epoch, members, cx.topics, is_old)));
+            let members: Vec<&Member> = others.chain([&draft.member]).collect();
+            let group = classic_group(cx, &self.id, draft.epoch, &members);
+            let is_settled = !is_old && members.iter().all(|member| member.is_reconciled_to(state.target_epoch));
+            becomes = Some(Box::new(if is_settled { group.settled() } else { group }));
             let tombstones = tombstones_after(state, &draft.records);
             draft.records.extend(tombstones);
         } else {
@@ -196,22 +117,23 @@ impl ConsumerGroup {
             draft.timers.push((id.clone(), Timer::Session(ms)));
             draft.timers.push((id, Timer::Sync(i64::from(request.rebalance_timeout_ms.max(0)))));
         }
-        reply.generation_id = draft.member.epoch;
+        reply.generation = draft.member.epoch;
         let Draft { records, timers, now_seen, .. } = draft;
         self.seen = now_seen;
         Ok(self.decided(cx, records, &timers, Answer { reply, becomes }))
     }
 
-    /// Decides a SyncGroup: no records. Writes down when the member is due again.
+    /// Decides a SyncGroup; what a leader assigns is not looked at. No records; the answer is what the member may read, or
+    /// `REBALANCE_IN_PROGRESS`. Writes down when the member is due again.
     ///
     /// # Errors
     /// `UNKNOWN_MEMBER_ID`, `FENCED_INSTANCE_ID`, `ILLEGAL_GENERATION`, `INCONSISTENT_GROUP_PROTOCOL`.
-    pub fn sync(&mut self, cx: &Cx<'_>, request: &Sync) -> Result<Decision<SyncReply>, Refusal> {
-        let member = self.classic_member(&request.member_id, request.instance_id.as_deref(), request.generation_id)?;
+    pub fn sync(&mut self, cx: &Cx<'_>, request: &Sync) -> Result<Decision<Reply>, Refusal> {
+        let member = self.classic_member(&request.who)?;
         let classic = member.classic.clone().unwrap_or_default();
         let first = classic.protocols.first().map_or("", |(name, _)| name);
-        let other_type = request.protocol_type.as_deref().filter(|name| *name != "consumer");
-        let other_name = request.protocol_name.as_deref().filter(|name| *name != first);
+        let other_type = request.protocol_type.as_deref().filter(|name| *name != PROTOCOL_TYPE);
+        let other_name = request.protocol.as_deref().filter(|name| *name != first);
         if let Some(name) = other_type {
             let text = format!(
                 "The protocol type {name} from member {} request is not equal to the group protocol type consumer.",
@@ -230,13 +152,15 @@ impl ConsumerGroup {
         let id = member.id.clone();
         if self.state.target_epoch > member.epoch && member.state != MemberState::UnrevokedPartitions {
             let timers = [(id, Timer::Join(i64::from(member.rebalance_timeout_ms.max(0))))];
-            let reply = SyncReply { error: ErrorCode::RebalanceInProgress, assignment: Vec::new() };
-            return Ok(self.decided(cx, Vec::new(), &timers, Answer::plain(reply)));
+            let again = Answer::plain(ErrorCode::RebalanceInProgress.into());
+            return Ok(self.decided(cx, Vec::new(), &timers, again));
         }
-        let assignment = assignment_bytes(&without_epochs(&member.assigned), cx.topics, &classic.protocols);
+        let version = classic.protocols.first().map_or(0, |(_, said)| version_of(said));
+        let assignment = assignment_bytes(&without_epochs(&member.assigned), cx.topics, version);
         let session = Timer::Session(i64::from(classic.session_timeout_ms));
         let timers = [(id.clone(), Timer::NoSync), (id, session)];
-        let reply = SyncReply { error: ErrorCode::None, assignment };
+        let (protocol_type, protocol) = (request.protocol_type.clone(), request.protocol.clone());
+        let reply = Reply::Sync(Synced { protocol_type, protocol, assignment });
         Ok(self.decided(cx, Vec::new(), &timers, Answer::plain(reply)))
     }
 
@@ -245,8 +169,8 @@ impl ConsumerGroup {
     ///
     /// # Errors
     /// `UNKNOWN_MEMBER_ID`, `FENCED_INSTANCE_ID`, `ILLEGAL_GENERATION`.
-    pub fn classic_heartbeat(&mut self, cx: &Cx<'_>, request: &ClassicBeat) -> Result<Decision<ErrorCode>, Refusal> {
-        let member = self.classic_member(&request.member_id, request.instance_id.as_deref(), request.generation_id)?;
+    pub fn classic_heartbeat(&mut self, cx: &Cx<'_>, who: &Identity) -> Result<Decision<ErrorCode>, Refusal> {
+        let member = self.classic_member(who)?;
         let session = member.classic.as_ref().map_or(0, |classic| i64::from(classic.session_timeout_ms));
         let mut timers = vec![(member.id.clone(), Timer::Session(session))];
         let mut error = ErrorCode::None;
@@ -261,12 +185,15 @@ impl ConsumerGroup {
         if has_target || has_news || self.needs_target(cx) || self.is_picture_old(cx) {
             error = ErrorCode::RebalanceInProgress;
             timers.push((id, Timer::Join(i64::from(rebalance_timeout_ms.max(0)))));
+        } else {
+            // The answer that told it to join may be lost, and the reason for it gone: it does not know of any hurry.
+            timers.push((id, Timer::NoJoin));
         }
         Ok(self.decided(cx, Vec::new(), &timers, Answer::plain(error)))
     }
 
-    /// Decides a LeaveGroup, of members of either protocol.
-    pub fn leave(&mut self, cx: &Cx<'_>, leavers: &[Leaver]) -> Decision<Vec<Left>> {
+    /// Decides a LeaveGroup, of members of either protocol: a code for each.
+    pub fn leave(&mut self, cx: &Cx<'_>, leavers: &[Leaver]) -> Decision<Vec<ErrorCode>> {
         let mut ids = BTreeSet::new();
         let left = leavers
             .iter()
@@ -280,14 +207,13 @@ impl ConsumerGroup {
                         Ok(member)
                     }),
                 };
-                let error = match found {
+                match found {
                     Ok(member) => {
                         ids.insert(member.id.clone());
                         ErrorCode::None
                     }
                     Err(refusal) => refusal.code,
-                };
-                Left { member: leaver.clone(), error }
+                }
             })
             .collect();
         self.fence(cx, &ids, left)
@@ -321,7 +247,8 @@ impl ConsumerGroup {
         is_old
     }
 
-    fn classic_member(&self, id: &str, instance_id: Option<&str>, generation: Epoch) -> Result<&Member, Refusal> {
+    fn classic_member(&self, who: &Identity) -> Result<&Member, Refusal> {
+        let (id, instance_id, generation) = (&*who.member_id, who.instance_id.as_deref(), who.generation);
         let member = match instance_id {
             None => find(&self.state, &self.id, id)?,
             Some(instance) => {
@@ -351,6 +278,6 @@ impl ConsumerGroup {
 /// All classic members must know one of its assignors; the first to come may bring any.
 fn supports(state: &State, request: &Join) -> bool {
     let votes = |name: &str| state.protocols.get(name).copied().unwrap_or(0);
-    request.protocol_type == "consumer"
+    request.protocol_type == PROTOCOL_TYPE
         && request.protocols.iter().any(|(name, _)| state.members.is_empty() || votes(name) == state.classic_members)
 }

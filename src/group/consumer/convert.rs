@@ -1,52 +1,20 @@
 //! From a living classic group to a consumer group and back (KIP-848's online upgrade and downgrade).
+//!
+//! A group may change its protocol in the middle of a rebalance. Apache Kafka then goes on with what was shared out last
+//! (upgrade) or with what shall be (downgrade), and for a while a partition may have two readers. Here it goes on with
+//! what members may still hold: nobody is given anything before its owner has given it back.
 
-use super::member::{ClassicMetadata, Member, Partitions, with_epoch};
+use super::member::{ClassicMetadata, Member, MemberState, Partitions, with_epoch};
 use super::record::{Current, Record};
 use super::state::{State, add};
-use super::topics;
 use crate::error::ErrorCode;
+use crate::group::classic::{self, ClassicGroup};
 use crate::group::{Cx, Refusal, Topics};
-use crate::types::{Epoch, Partition};
+use crate::types::{Epoch, Partition, TopicId};
 use crate::wire::consumer_protocol::{
-    AssignedPartitions, ConsumerProtocolAssignment, ConsumerProtocolSubscription, VERSION,
+    AssignedPartitions, ConsumerProtocolAssignment, ConsumerProtocolSubscription, PROTOCOL_TYPE, VERSION,
 };
 use std::collections::{BTreeMap, BTreeSet};
-
-/// A classic group in plain words; its state is Stable.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ClassicGroup {
-    /// Its generation.
-    pub generation: Epoch,
-    /// `consumer`, for any that may be upgraded.
-    pub protocol_type: String,
-    /// The assignor that was chosen.
-    pub protocol_name: String,
-    /// Its members.
-    pub members: Vec<ClassicMember>,
-    /// After a downgrade: members have to join again, since somebody left or the assignment is old.
-    pub needs_rebalance: bool,
-}
-
-/// A member of a classic group.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ClassicMember {
-    /// Its id.
-    pub id: String,
-    /// Its name across restarts.
-    pub instance_id: Option<String>,
-    /// The client's name for itself.
-    pub client_id: String,
-    /// Its address.
-    pub client_host: String,
-    /// How long it may take to join again, in ms.
-    pub rebalance_timeout_ms: i32,
-    /// It is out when it is silent for so long, in ms.
-    pub session_timeout_ms: i32,
-    /// Its assignors by name, each with a subscription.
-    pub protocols: Vec<(String, Vec<u8>)>,
-    /// Its assignment; empty for none.
-    pub assignment: Vec<u8>,
-}
 
 /// The records that make a consumer group of a classic one, for a [`ConsumerGroup::new`](super::ConsumerGroup::new).
 /// They belong behind the classic group's tombstone, in the same batch; then
@@ -64,16 +32,17 @@ pub fn upgrade(cx: &Cx<'_>, group_id: &str, group: &ClassicGroup) -> Result<Vec<
     if !settings.migration_policy.upgrades() {
         return Err(cannot("online upgrade is disabled"));
     }
-    if group.protocol_type != "consumer" {
+    if group.protocol_type() != Some(PROTOCOL_TYPE) {
         return Err(cannot("the group does not use the consumer embedded protocol"));
     }
-    if group.members.len() > usize::try_from(settings.max_size).unwrap_or(0) {
+    if group.members().len() > usize::try_from(settings.max_size).unwrap_or(0) {
         return Err(cannot("the group size exceeds the consumer group maximum size"));
     }
     let malformed = || cannot("the embedded consumer protocol is malformed");
-    let mut members = Vec::with_capacity(group.members.len());
-    let mut names = BTreeMap::new();
-    for of in &group.members {
+    let generation = group.generation();
+    let mut members = Vec::with_capacity(group.members().len());
+    let mut claims = Claims::default();
+    for (id, of) in group.members() {
         let assignment = ConsumerProtocolAssignment::from_bytes(&of.assignment).map_err(|_| malformed())?.1;
         if assignment.user_data.as_ref().is_some_and(|data| !data.is_empty()) {
             return Err(cannot(
@@ -81,10 +50,13 @@ pub fn upgrade(cx: &Cx<'_>, group_id: &str, group: &ClassicGroup) -> Result<Vec<
                  assignor before re-attempting the upgrade",
             ));
         }
-        let chosen = of.protocols.iter().find(|(name, _)| *name == group.protocol_name).or(of.protocols.first());
-        let (_, said) = chosen.ok_or_else(malformed)?;
+        let chosen = of.protocols.iter().find(|(name, _)| Some(name.as_str()) == group.protocol());
+        let (_, said) = chosen.or(of.protocols.first()).ok_or_else(malformed)?;
         let said = ConsumerProtocolSubscription::from_bytes(said).map_err(|_| malformed())?.1;
         let target = by_id(assigned(&assignment), cx.topics);
+        let owned = said.owned_partitions.iter().map(|of| (&*of.topic, of.partitions.as_slice()));
+        claims.add(members.len(), said.generation_id, &by_id(owned, cx.topics));
+        claims.settled.extend(each(&target));
         let member = Member {
             instance_id: of.instance_id.clone(),
             rack_id: said.rack_id.filter(|rack| !rack.is_empty()).map(|rack| rack.into_owned()),
@@ -96,26 +68,65 @@ pub fn upgrade(cx: &Cx<'_>, group_id: &str, group: &ClassicGroup) -> Result<Vec<
                 session_timeout_ms: of.session_timeout_ms,
                 protocols: of.protocols.clone(),
             }),
-            epoch: group.generation,
-            previous_epoch: group.generation,
-            assigned: with_epoch(&target, group.generation),
-            ..Member::new(&of.id)
+            epoch: generation,
+            previous_epoch: generation,
+            assigned: with_epoch(&target, generation),
+            ..Member::new(id)
         };
-        member.topic_names.iter().for_each(|name| add(&mut names, name));
         members.push((member, target));
     }
-    let hash = topics::metadata_hash(names.keys().map(String::as_str), cx.topics);
+    for (at, revoking) in claims.open() {
+        let (member, _) = &mut members[at];
+        (member.state, member.revoking) = (MemberState::UnrevokedPartitions, with_epoch(&revoking, generation));
+    }
     let mut records = Vec::with_capacity(members.len() * 3 + 2);
     records.extend(members.iter().map(|(m, _)| Record::Member(m.id.clone(), Some(Box::new(m.clone())))));
-    records.push(Record::Epoch(Some((group.generation, hash))));
+    // No checksum: what was shared out last may be of other topics than there are, so the next heartbeat looks at them.
+    records.push(Record::Epoch(Some((generation, 0))));
     records.extend(members.iter().map(|(m, target)| Record::Target(m.id.clone(), Some(target.clone()))));
-    records.push(Record::TargetEpoch(Some((group.generation, 0))));
+    records.push(Record::TargetEpoch(Some((generation, 0))));
     records.extend(members.iter().map(|(m, _)| Record::Current(m.id.clone(), Some(Current::from(m)))));
     Ok(records)
 }
 
-/// The classic group that is left when `leaving` are gone; `None` when it stays a consumer group.
-pub(super) fn downgrade(state: &State, cx: &Cx<'_>, leaving: &BTreeSet<String>) -> Option<ClassicGroup> {
+/// What cooperative members said that they own when they joined last (KIP-429).
+#[derive(Default)]
+struct Claims {
+    /// Who says so, with the highest generation (KIP-792).
+    by: BTreeMap<(TopicId, Partition), (Epoch, usize)>,
+    /// What was shared out since.
+    settled: BTreeSet<(TopicId, Partition)>,
+}
+
+impl Claims {
+    fn add(&mut self, at: usize, generation: Epoch, owned: &Partitions) {
+        for part in each(owned) {
+            let best = self.by.entry(part).or_insert((generation, at));
+            if best.0 < generation {
+                *best = (generation, at);
+            }
+        }
+    }
+
+    /// What was taken from a member, who may not know that yet, and given to nobody.
+    fn open(self) -> BTreeMap<usize, Partitions> {
+        let mut open: BTreeMap<usize, Partitions> = BTreeMap::new();
+        for ((topic, partition), (_, at)) in self.by {
+            if !self.settled.contains(&(topic, partition)) {
+                open.entry(at).or_default().entry(topic).or_default().insert(partition);
+            }
+        }
+        open
+    }
+}
+
+fn each(partitions: &Partitions) -> impl Iterator<Item = (TopicId, Partition)> {
+    partitions.iter().flat_map(|(topic, of)| of.iter().map(|partition| (*topic, *partition)))
+}
+
+/// The classic group that is left when `leaving` are gone, all of whose members have to join again; `None` when it stays
+/// a consumer group.
+pub(super) fn downgrade(state: &State, cx: &Cx<'_>, id: &str, leaving: &BTreeSet<String>) -> Option<ClassicGroup> {
     let left: Vec<&Member> = state.members.values().filter(|member| !leaving.contains(&member.id)).collect();
     let settings = cx.settings;
     let may = settings.consumer.migration_policy.downgrades()
@@ -124,54 +135,32 @@ pub(super) fn downgrade(state: &State, cx: &Cx<'_>, leaving: &BTreeSet<String>) 
     if !may || left.iter().any(|member| member.classic.is_none()) {
         return None;
     }
-    let targets = left.into_iter().map(|member| (member, state.target(&member.id)));
-    Some(classic_group(state.epoch, targets, cx.topics, true))
+    Some(classic_group(cx, id, state.epoch, &left))
 }
 
-/// A classic group of members that all speak its protocol, each with its target.
-pub(super) fn classic_group<'m>(
-    generation: Epoch,
-    members: impl Iterator<Item = (&'m Member, &'m Partitions)>,
-    topics: &dyn Topics,
-    needs_rebalance: bool,
-) -> ClassicGroup {
-    let mut members: Vec<ClassicMember> = members
-        .filter_map(|(member, target)| {
-            let classic = member.classic.as_ref()?;
-            let mut of = ClassicMember {
-                id: member.id.clone(),
-                instance_id: member.instance_id.clone(),
-                client_id: member.client_id.clone(),
-                client_host: member.client_host.clone(),
-                rebalance_timeout_ms: member.rebalance_timeout_ms,
-                session_timeout_ms: classic.session_timeout_ms,
-                protocols: classic.protocols.clone(),
-                assignment: Vec::new(),
-            };
-            of.assignment = assignment_bytes(target, topics, &classic.protocols);
-            Some(of)
-        })
-        .collect();
-    let protocol_name = choose(&members);
-    for member in &mut members {
-        // Its version is that of the assignor that was chosen.
-        let said = member.protocols.iter().find(|(name, _)| *name == protocol_name);
-        if let (Some((_, said)), Ok((_, assignment))) =
-            (said, ConsumerProtocolAssignment::from_bytes(&member.assignment))
-        {
-            member.assignment = assignment.to_bytes(version_of(said));
-        }
-    }
-    ClassicGroup { generation, protocol_type: "consumer".to_owned(), protocol_name, members, needs_rebalance }
+/// A classic group of members that all speak its protocol, each with what it may hold. All have to join again.
+pub(super) fn classic_group(cx: &Cx<'_>, id: &str, generation: Epoch, members: &[&Member]) -> ClassicGroup {
+    let protocol = choose(members);
+    let members = members.iter().filter_map(|member| {
+        let said = member.classic.as_ref()?;
+        let chosen = said.protocols.iter().find(|(name, _)| *name == protocol).or(said.protocols.first());
+        let version = chosen.map_or(0, |(_, said)| version_of(said));
+        let (client_id, client_host) = (member.client_id.clone(), member.client_host.clone());
+        let mut of = classic::Member::new(client_id, client_host, said.session_timeout_ms, member.rebalance_timeout_ms);
+        of.instance_id.clone_from(&member.instance_id);
+        of.protocols.clone_from(&said.protocols);
+        of.assignment = assignment_bytes(&member.held(), cx.topics, version);
+        Some((member.id.as_str().into(), of))
+    });
+    ClassicGroup::of_members(id.into(), cx.now, generation, protocol.clone(), members)
 }
 
 /// The assignor that most members put first among those that all know.
-fn choose(members: &[ClassicMember]) -> String {
-    let known_to_all =
-        |name: &str| members.iter().all(|member| member.protocols.iter().any(|(other, _)| other == name));
+fn choose(members: &[&Member]) -> String {
+    let known_to_all = |name: &str| members.iter().all(|member| member.protocols().any(|other| other == name));
     let mut votes = BTreeMap::new();
     for member in members {
-        if let Some((name, _)) = member.protocols.iter().find(|(name, _)| known_to_all(name)) {
+        if let Some(name) = member.protocols().find(|name| known_to_all(name)) {
             add(&mut votes, name);
         }
     }
@@ -179,18 +168,13 @@ fn choose(members: &[ClassicMember]) -> String {
     votes.into_iter().find(|(_, count)| Some(*count) == most).map(|(name, _)| name).unwrap_or_default()
 }
 
-/// What SyncGroup gives a member, in the version of its first assignor; topics that are gone are left out.
-pub(super) fn assignment_bytes(
-    partitions: &Partitions,
-    topics: &dyn Topics,
-    protocols: &[(String, Vec<u8>)],
-) -> Vec<u8> {
+/// What SyncGroup gives a member, in a version of the embedded protocol; topics that are gone are left out.
+pub(super) fn assignment_bytes(partitions: &Partitions, topics: &dyn Topics, version: i16) -> Vec<u8> {
     let named = partitions.iter().filter_map(|(id, of)| {
         let partitions = of.iter().copied().collect();
         Some(AssignedPartitions { topic: topics.name_of(*id)?.into(), partitions })
     });
-    let assignment = ConsumerProtocolAssignment { assigned_partitions: named.collect(), user_data: None };
-    assignment.to_bytes(protocols.first().map_or(0, |(_, said)| version_of(said)))
+    ConsumerProtocolAssignment { assigned_partitions: named.collect(), user_data: None }.to_bytes(version)
 }
 
 /// Partitions by topic id; topics that are not there are left out.
@@ -212,7 +196,7 @@ pub(super) fn assigned<'n>(
 }
 
 /// The version in which a member reads its assignment: that of its subscription, or the last one that is known.
-fn version_of(said: &[u8]) -> i16 {
+pub(super) fn version_of(said: &[u8]) -> i16 {
     ConsumerProtocolSubscription::from_bytes(said).map_or(0, |(version, _)| version.min(VERSION))
 }
 

@@ -1,7 +1,7 @@
 //! What ConsumerGroupDescribe and ListGroups tell of a group.
 
 use super::draft::preferred;
-use super::member::{Partitions, without_epochs};
+use super::member::Partitions;
 use super::{Assignor, ConsumerGroup};
 use crate::group::Cx;
 use crate::types::Epoch;
@@ -118,24 +118,18 @@ impl ConsumerGroup {
 
     /// The group and all its members.
     pub fn describe(&self, cx: &Cx<'_>) -> Description {
-        let members = self.state.members.values().map(|member| {
-            let mut assignment = without_epochs(&member.assigned);
-            for (topic, partitions) in without_epochs(&member.revoking) {
-                assignment.entry(topic).or_default().extend(partitions);
-            }
-            MemberDescription {
-                id: member.id.clone(),
-                instance_id: member.instance_id.clone(),
-                rack_id: member.rack_id.clone(),
-                epoch: member.epoch,
-                client_id: member.client_id.clone(),
-                client_host: member.client_host.clone(),
-                topic_names: member.topic_names.iter().cloned().collect(),
-                topic_regex: member.topic_regex.clone(),
-                assignment,
-                target: self.state.target(&member.id).clone(),
-                is_classic: member.classic.is_some(),
-            }
+        let members = self.state.members.values().map(|member| MemberDescription {
+            id: member.id.clone(),
+            instance_id: member.instance_id.clone(),
+            rack_id: member.rack_id.clone(),
+            epoch: member.epoch,
+            client_id: member.client_id.clone(),
+            client_host: member.client_host.clone(),
+            topic_names: member.topic_names.iter().cloned().collect(),
+            topic_regex: member.topic_regex.clone(),
+            assignment: member.held(),
+            target: self.state.target(&member.id).clone(),
+            is_classic: member.classic.is_some(),
         });
         Description {
             state: self.group_state(),

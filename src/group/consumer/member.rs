@@ -139,6 +139,15 @@ impl Member {
         of(&self.assigned).or_else(|| of(&self.revoking))
     }
 
+    /// All that it may still read: what it has to give back included.
+    pub fn held(&self) -> Partitions {
+        let mut held = without_epochs(&self.assigned);
+        for (topic, partitions) in &self.revoking {
+            held.entry(*topic).or_default().extend(partitions.keys());
+        }
+        held
+    }
+
     /// The assignors it can work with; empty for a member of the consumer protocol.
     pub fn protocols(&self) -> impl Iterator<Item = &str> {
         self.classic.iter().flat_map(|classic| classic.protocols.iter().map(|(name, _)| name.as_str()))

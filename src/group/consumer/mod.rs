@@ -44,14 +44,14 @@ mod topics;
 mod tests;
 
 pub use assign::{Assignor, Subscriber};
-pub use classic::{ClassicBeat, Join, JoinReply, Leaver, Left, Sync, SyncReply};
-pub use convert::{ClassicGroup, ClassicMember, upgrade};
+pub use convert::upgrade;
 pub use describe::{Description, GroupState, MemberDescription};
 pub use heartbeat::{Heartbeat, HeartbeatReply, check_heartbeat};
 pub use member::{JOIN_EPOCH, LEAVE_EPOCH, MemberState, Partitions, STATIC_LEAVE_EPOCH};
 pub use offsets::{CommitCheck, Committer};
 pub use record::Record;
 
+use crate::group::classic::ClassicGroup;
 use crate::group::{Alarm, Cx};
 use crate::types::Millis;
 use convert::downgrade;
@@ -153,7 +153,7 @@ impl ConsumerGroup {
             return self.decided(cx, Vec::new(), &[], Answer::plain(reply));
         }
         let state = &self.state;
-        if let Some(classic) = downgrade(state, cx, ids) {
+        if let Some(classic) = downgrade(state, cx, &self.id, ids) {
             let becomes = Some(Box::new(classic));
             let records = state.tombstones();
             return self.decided(cx, records, &[], Answer { reply, becomes });

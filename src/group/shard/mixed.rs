@@ -1,9 +1,9 @@
 //! Consumer groups (KIP-848), members of the classic protocol in them, and the way from one protocol to the other while
 //! the group lives.
 
-use super::{ClassicGroup, ConsumerGroup, Group, Shard, consumer, gone};
+use super::{ConsumerGroup, Group, Shard, consumer, gone};
 use crate::error::ErrorCode;
-use crate::group::command::{Identity, Join, Joined, Leaver, Reply, Sync, Synced};
+use crate::group::command::{Identity, Join, Joined, Leaver, Reply, Sync};
 use crate::group::{Cx, GroupId, Outcome, Record, Refusal};
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ impl Shard {
                 return Err(Refusal::new(ErrorCode::GroupIdNotFound, format!("Consumer group {id} not found.")));
             }
             Some(Group::Classic(old)) if joins => {
-                let records = if old.is_vacant() { Vec::new() } else { consumer::upgrade(cx, id, &old.plain())? };
+                let records = if old.is_vacant() { Vec::new() } else { consumer::upgrade(cx, id, old)? };
                 (records, vec![old])
             }
             Some(_) => {
@@ -72,15 +72,11 @@ impl Shard {
         let records = decision.records.into_iter().map(|record| Record::Consumer(Arc::clone(id), record));
         let out = Outcome { records: records.collect(), replies: Vec::new(), alarms: decision.alarms };
         self.settle(id, out, all);
-        if let Some(plain) = decision.reply.becomes {
-            let mut group = ClassicGroup::of_plain(Arc::clone(id), cx.now, &plain);
+        if let Some(mut group) = decision.reply.becomes {
             all.records.push(group.record());
             let mut out = Outcome::default();
             group.loaded(cx, &mut out);
-            if plain.needs_rebalance {
-                group.rebalance(cx, &mut out);
-            }
-            self.groups.insert(Arc::clone(id), Group::Classic(Box::new(group)));
+            self.groups.insert(Arc::clone(id), Group::Classic(group));
             self.settle(id, out, all);
         }
         decision.reply.reply
@@ -89,84 +85,34 @@ impl Shard {
     /// JoinGroup to a consumer group.
     pub(super) fn join_mixed(&mut self, cx: &Cx<'_>, id: &GroupId, request: Join, all: &mut Outcome) -> Reply {
         let Some(Group::Consumer(group)) = self.groups.get_mut(id) else { unreachable!("the caller has looked") };
-        let member_id = request.member_id.clone();
-        let join = consumer::Join {
-            member_id: request.member_id,
-            instance_id: request.instance_id,
-            client_id: request.client_id,
-            client_host: request.client_host,
-            session_timeout_ms: request.session_timeout_ms,
-            rebalance_timeout_ms: request.rebalance_timeout_ms,
-            protocol_type: request.protocol_type,
-            protocols: request.protocols,
-            requires_known_member_id: request.needs_member_id,
-        };
-        match group.join(cx, &join) {
-            Err(refusal) => Joined::refused(refusal.code, &member_id),
-            Ok(decision) => {
-                let reply = self.take(cx, id, decision, all);
-                Reply::Join(Box::new(Joined {
-                    code: reply.error,
-                    member_id: reply.member_id,
-                    generation: reply.generation_id,
-                    protocol_type: Some("consumer".to_owned()),
-                    protocol: Some(reply.protocol_name),
-                    leader: String::new(),
-                    skip_assignment: false,
-                    members: Vec::new(),
-                }))
-            }
+        match group.join(cx, &request) {
+            Err(refusal) => Joined::refused(refusal.code, &request.member_id),
+            Ok(decision) => Reply::Join(Box::new(self.take(cx, id, decision, all))),
         }
     }
 
     /// SyncGroup to a consumer group.
     pub(super) fn sync_mixed(&mut self, cx: &Cx<'_>, id: &GroupId, request: Sync, all: &mut Outcome) -> Reply {
         let Some(Group::Consumer(group)) = self.groups.get_mut(id) else { unreachable!("the caller has looked") };
-        let sync = consumer::Sync {
-            member_id: request.who.member_id,
-            instance_id: request.who.instance_id,
-            generation_id: request.who.generation,
-            protocol_type: request.protocol_type,
-            protocol_name: request.protocol,
-        };
-        match group.sync(cx, &sync) {
+        match group.sync(cx, &request) {
             Err(refusal) => Reply::Refused(refusal),
-            Ok(decision) => {
-                let reply = self.take(cx, id, decision, all);
-                if !reply.error.is_none() {
-                    return Reply::Refused(reply.error.into());
-                }
-                Reply::Sync(Synced {
-                    protocol_type: sync.protocol_type,
-                    protocol: sync.protocol_name,
-                    assignment: reply.assignment,
-                })
-            }
+            Ok(decision) => self.take(cx, id, decision, all),
         }
     }
 
     /// Heartbeat of the classic protocol to a consumer group.
     pub(super) fn heartbeat_mixed(&mut self, cx: &Cx<'_>, id: &GroupId, who: Identity, all: &mut Outcome) -> Reply {
         let Some(Group::Consumer(group)) = self.groups.get_mut(id) else { unreachable!("the caller has looked") };
-        let beat = consumer::ClassicBeat {
-            member_id: who.member_id,
-            instance_id: who.instance_id,
-            generation_id: who.generation,
-        };
-        match group.classic_heartbeat(cx, &beat) {
+        match group.classic_heartbeat(cx, &who) {
             Err(refusal) => Reply::Refused(refusal),
             Ok(decision) => self.take(cx, id, decision, all).into(),
         }
     }
 
     /// LeaveGroup to a consumer group.
-    pub(super) fn leave_mixed(&mut self, cx: &Cx<'_>, id: &GroupId, leavers: Vec<Leaver>, all: &mut Outcome) -> Reply {
+    pub(super) fn leave_mixed(&mut self, cx: &Cx<'_>, id: &GroupId, leavers: &[Leaver], all: &mut Outcome) -> Reply {
         let Some(Group::Consumer(group)) = self.groups.get_mut(id) else { unreachable!("the caller has looked") };
-        let leavers = leavers
-            .into_iter()
-            .map(|leaver| consumer::Leaver { member_id: leaver.member_id, instance_id: leaver.instance_id });
-        let decision = group.leave(cx, &leavers.collect::<Vec<_>>());
-        let left = self.take(cx, id, decision, all);
-        Reply::Leave(left.into_iter().map(|left| left.error).collect())
+        let decision = group.leave(cx, leavers);
+        Reply::Leave(self.take(cx, id, decision, all))
     }
 }

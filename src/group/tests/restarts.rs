@@ -60,3 +60,58 @@ fn an_id_that_was_given_out_is_forgotten_by_a_restart() {
     "#]],
     );
 }
+
+/// A member of the classic protocol waits for a partition that the last member of the consumer protocol has held: that
+/// it has to join again is known even when the coordinator stops right after the other one has left.
+#[test]
+fn a_group_that_was_a_consumer_group_is_rebalanced_after_a_restart() {
+    check(
+        "consume a; join c v=3; sync c gen=3; beat c gen=3; consume a epoch=-1; restart; describe; beat c gen=3; join c; \
+         sync c gen=4 gives=c:all; describe",
+        expect![[r#"
+            > consume a
+            record of a consumer group
+            record of a consumer group
+            record of a consumer group
+            record of a consumer group
+            record of a consumer group
+            a: epoch 2, 4 partitions
+            > join c v=3
+            record of a consumer group
+            record of a consumer group
+            record of a consumer group
+            record of a consumer group
+            record of a consumer group
+            record of a consumer group
+            c: joined 3 by range, led by - []
+            > sync c gen=3
+            c: synced "\0\0\0\0\0\0����"
+            > beat c gen=3
+            c: NONE
+            > consume a epoch=-1
+            record of a consumer group
+            record of a consumer group
+            record of a consumer group
+            record of a consumer group
+            record of a consumer group
+            record of a consumer group
+            record of a consumer group
+            record of a consumer group
+            record of a consumer group
+            record group in 3 ["c"]
+            a: epoch -1, 0 partitions
+            > restart
+            > describe
+            admin: PreparingRebalance "consumer" "" ["c \"\\0\\0\\0\\0\\0\\0����\""]
+            > beat c gen=3
+            c: REBALANCE_IN_PROGRESS
+            > join c
+            c: joined 4 by range, led by c ["c"]
+            > sync c gen=4 gives=c:all
+            record group in 4 ["c"]
+            c: synced "all"
+            > describe
+            admin: Stable "consumer" "range" ["c \"all\""]
+        "#]],
+    );
+}

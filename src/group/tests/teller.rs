@@ -4,9 +4,10 @@
 use crate::config::{BrokerSettings, parse_properties};
 use crate::error::ErrorCode;
 use crate::group::command::*;
+use crate::group::consumer::Heartbeat;
 use crate::group::{Command, Cx, Outcome, Record, Shard, Token, Topics};
 use crate::types::{Millis, TopicId, Uuid};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// Topics `t` and `u`, four partitions each.
@@ -192,6 +193,19 @@ impl Teller {
                     topics: words.0.iter().filter_map(at).collect(),
                 })
             }
+            "consume" => {
+                let member_epoch = words.number("epoch", 0);
+                let joins = member_epoch == 0;
+                let beat = Heartbeat {
+                    member_id: name.clone(),
+                    member_epoch,
+                    rebalance_timeout_ms: if joins { 60_000 } else { -1 },
+                    topic_names: joins.then(|| BTreeSet::from(["t".to_owned()])),
+                    owned: joins.then(BTreeMap::new),
+                    ..Heartbeat::default()
+                };
+                Command::Consume(Box::new(beat), 1)
+            }
             "fetch" => Command::FetchOffsets(FetchOffsets { member_id: None, member_epoch: -1, topics: None }),
             "forget-offset" => Command::DeleteOffsets(vec![(name.clone(), vec![0])]),
             "describe" => Command::Describe,
@@ -254,6 +268,10 @@ impl Teller {
                     .map(|m| format!("{} {:?}", self.name_of(&m.member_id), String::from_utf8_lossy(&m.assignment)))
                     .collect();
                 format!("{} {:?} {:?} {members:?}", group.state, group.protocol_type, group.protocol)
+            }
+            Reply::Consuming(reply) => {
+                let parts = reply.assignment.iter().flat_map(BTreeMap::values).map(BTreeSet::len).sum::<usize>();
+                format!("epoch {}, {parts} partitions", reply.member_epoch)
             }
             Reply::Done => ErrorCode::None.name().to_owned(),
             Reply::Refused(refusal) => refusal.code.name().to_owned(),

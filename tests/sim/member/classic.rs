@@ -1,7 +1,7 @@
 //! The classic protocol, as clients speak it.
 
 use super::assign::{Known, assign};
-use super::{Asked, Member, Protocol, Stage, Style};
+use super::{Asked, Ids, Member, Protocol, Stage, Style};
 use crate::client::{Cx, read};
 use crate::oracle::groups::{Owner, Part, Shares};
 use kq::api::heartbeat::{HeartbeatRequest, HeartbeatResponse};
@@ -164,10 +164,12 @@ impl Member {
         cx.send(self.versions.sync, &request);
         // Until the answer is here it is out: whoever loses it joins again.
         self.stage = Stage::Out;
-        self.asked.push_back(Asked::Sync);
+        let age = cx.oracle.group(&self.group).age();
+        self.asked.push_back(Asked::Sync { sent_at: cx.now, age, ids: self.ids.clone() });
     }
 
-    pub(super) fn synced(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) {
+    /// The answer to a sync that was sent when there were these topics, and the group had that age.
+    pub(super) fn synced(&mut self, cx: &mut Cx<'_>, sent_at: Millis, age: u64, ids: &Ids, bytes: &[u8]) {
         let response: SyncGroupResponse<'_> = read(bytes, self.versions.sync);
         match ErrorCode::from_code(response.error_code) {
             ErrorCode::None => {}
@@ -183,6 +185,12 @@ impl Member {
         let of = assignment.assigned_partitions.iter();
         let parts = of.flat_map(|of| of.partitions.iter().map(|p| (of.topic.to_string(), *p)));
         let parts: BTreeSet<Part> = parts.collect();
+        let is_sure = |name: &str| ids.contains_key(name) && ids.get(name) == self.ids.get(name);
+        if self.is_mixed && parts.iter().any(|(name, _)| !is_sure(name)) {
+            // It cannot know which of two topics of this name is meant: it asks again with its next beat.
+            self.waits = true;
+            return;
+        }
         cx.oracle.tell(|| format!("{} {name} owns {parts:?} in {}", cx.now, self.epoch));
         cx.oracle.shares += 1;
         let owner = self.owner();
@@ -190,9 +198,12 @@ impl Member {
         let result = if self.is_mixed {
             // What it is to give up is its own until it says so.
             let held = parts.iter().chain(self.owned.keys()).cloned().collect();
-            known.holds(cx.now, &owner, &held, cx.now)
-        } else {
+            known.holds(cx.now, &owner, &held, sent_at + Millis::from(self.session_timeout_ms))
+        } else if age == known.age() && !known.may_be_gone() && self.pace == 1 {
             known.told(self.epoch, &owner, &parts)
+        } else {
+            // The group may be another one of its name: it was deleted, or, where life is slow, forgotten.
+            Ok(())
         };
         cx.oracle.judge(&name, result);
         self.stage = Stage::In;

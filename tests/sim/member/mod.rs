@@ -7,19 +7,20 @@ mod modern;
 mod offsets;
 
 use crate::client::{Client, Cx, read};
-use crate::oracle::groups::{Owner, Part};
+use crate::oracle::groups::{Bar, Owner, Part};
+use crate::oracle::offsets::Floor;
 use assign::Known;
 use kq::api::find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
 use kq::api::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
 use kq::error::ErrorCode;
-use kq::types::{Millis, Offset};
-pub use modern::CONSUMER_SESSION_TIMEOUT_MS;
+use kq::types::{Millis, Offset, TopicId};
+pub use modern::{CONSUMER_SESSION_TIMEOUT_MS, Pattern};
 pub use offsets::told;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 const COORDINATOR_VERSION: i16 = 4;
 const METADATA_VERSION: i16 = 12;
-/// A member acts once in so many milliseconds, or a little more.
+/// A member acts once in so many milliseconds, or a little more; in slow worlds, so many times their pace.
 const BEAT_MS: Millis = 25;
 /// Once in so many times that a member acts, something happens to it.
 const MISHAP_ONE_IN: i64 = 60;
@@ -74,7 +75,11 @@ enum Asked {
     Coordinator,
     Metadata,
     Join,
-    Sync,
+    Sync {
+        sent_at: Millis,
+        age: u64,
+        ids: Ids,
+    },
     Heartbeat {
         sent_at: Millis,
     },
@@ -83,13 +88,18 @@ enum Asked {
     Commit {
         version: i16,
         offsets: Vec<(Part, Offset)>,
+        age: u64,
+        bar: Option<Bar>,
     },
     /// With what each partition must be at, at least.
     Offsets {
         version: i16,
-        asked: Vec<(Part, Option<Offset>)>,
+        asked: Vec<(Part, Floor)>,
     },
 }
+
+/// Topics by name, each under the id that it has.
+type Ids = BTreeMap<String, TopicId>;
 
 /// See the module.
 pub struct Member {
@@ -106,6 +116,12 @@ pub struct Member {
     rebalance_timeout_ms: i32,
     /// Topics that it reads.
     pub subscription: BTreeSet<String>,
+    /// How it says so, unless by their names.
+    pattern: Option<Pattern>,
+    /// How many times slower it lives.
+    pace: Millis,
+    /// The topics as it saw them last.
+    ids: Ids,
     member_id: String,
     epoch: i32,
     stage: Stage,
@@ -131,6 +147,8 @@ pub struct Member {
     is_fenced: bool,
     /// The group has no room for it.
     is_turned_away: bool,
+    /// It asks again with its next beat, not at once.
+    waits: bool,
 }
 
 impl Member {
@@ -151,6 +169,9 @@ impl Member {
             session_timeout_ms: 200 + (bits >> 8 & 127) as i32,
             rebalance_timeout_ms: 330 + (bits >> 16 & 127) as i32,
             subscription: BTreeSet::new(),
+            pattern: None,
+            pace: 1,
+            ids: Ids::new(),
             member_id: String::new(),
             epoch: -1,
             stage: Stage::Out,
@@ -169,12 +190,28 @@ impl Member {
             wake_at: 0,
             is_fenced: false,
             is_turned_away: false,
+            waits: false,
         }
     }
 
     /// With a name of its own (KIP-345); only new versions lead well after a restart (KIP-814).
     pub fn with_instance(mut self, instance: String) -> Member {
         (self.instance, self.versions) = (Some(instance), NEW);
+        self
+    }
+
+    /// In a world that is so many times slower.
+    pub fn slow(mut self, pace: Millis) -> Member {
+        self.pace = pace;
+        self.session_timeout_ms *= pace as i32;
+        self.rebalance_timeout_ms *= pace as i32;
+        self
+    }
+
+    /// Reads the topics that match.
+    pub fn matches(mut self, pattern: Pattern, topics: impl Iterator<Item = String>) -> Member {
+        self.subscription = topics.filter(|name| pattern.matches(name)).collect();
+        self.pattern = Some(pattern);
         self
     }
 
@@ -244,7 +281,7 @@ impl Member {
     }
 
     fn mishap(&mut self, cx: &mut Cx<'_>) {
-        let for_ms = 1 + cx.chance.below(400);
+        let for_ms = 1 + cx.chance.below(400 * self.pace);
         match cx.chance.below(6) {
             0 => self.silent_until = cx.now + for_ms,
             1 | 2 => {
@@ -274,7 +311,12 @@ impl Member {
     fn change_subscription(&mut self, cx: &mut Cx<'_>) {
         let index = cx.chance.below(cx.topics.len() as i64) as usize;
         let name = cx.topics[index].name.clone();
-        if !self.subscription.remove(&name) {
+        if self.pattern.is_some() {
+            let pattern = Pattern::any(cx.chance);
+            self.subscription = cx.topics.iter().map(|topic| topic.name.clone()).collect();
+            self.subscription.retain(|name| pattern.matches(name));
+            self.pattern = Some(pattern);
+        } else if !self.subscription.remove(&name) {
             self.subscription.insert(name);
         }
         match self.protocol {
@@ -282,6 +324,30 @@ impl Member {
             Protocol::Consumer => self.modern.tell_all(),
             Protocol::None => {}
         }
+    }
+
+    /// A topic that has gone, even if there is another one of its name, is not the one that it has read.
+    fn see_topics(&mut self, cx: &Cx<'_>) {
+        let now: Ids = cx.topics.iter().filter_map(|topic| Some((topic.name.clone(), topic.id?))).collect();
+        if now == self.ids {
+            return;
+        }
+        let is_gone = |name: &String| self.ids.get(name).is_some_and(|id| now.get(name) != Some(id));
+        if self.is_mixed || self.protocol == Protocol::Consumer {
+            // The coordinator knows topics by their ids.
+            let before = self.owned.len();
+            self.owned.retain(|(name, _), _| !is_gone(name));
+            self.told_to_own.retain(|(name, _)| !is_gone(name));
+            if self.owned.len() < before {
+                self.modern.say();
+                if matches!(self.protocol, Protocol::Classic(_)) && self.stage == Stage::In {
+                    self.stage = Stage::Out;
+                }
+            }
+        } else {
+            self.owned.iter_mut().filter(|((name, _), _)| is_gone(name)).for_each(|(_, at)| *at = None);
+        }
+        self.ids = now;
     }
 
     fn go_on(&mut self, cx: &mut Cx<'_>) {
@@ -330,14 +396,15 @@ impl Member {
             Asked::Coordinator => {
                 let response: FindCoordinatorResponse<'_> = read(bytes, COORDINATOR_VERSION);
                 self.knows_coordinator = response.coordinators[0].error_code == 0;
+                self.waits |= !self.knows_coordinator && self.pace > 1;
             }
             Asked::Metadata => self.take_metadata(cx, bytes),
             Asked::Join => self.joined(cx, bytes),
-            Asked::Sync => self.synced(cx, bytes),
+            Asked::Sync { sent_at, age, ids } => self.synced(cx, sent_at, age, &ids, bytes),
             Asked::Heartbeat { sent_at } => self.heart_beaten(cx, sent_at, bytes),
             Asked::ConsumerHeartbeat(sent) => self.consumer_heart_beaten(cx, sent, bytes),
             Asked::Leave => self.left(cx, bytes),
-            Asked::Commit { version, offsets } => self.committed(cx, version, &offsets, bytes),
+            Asked::Commit { version, offsets, age, bar } => self.committed(cx, version, &offsets, (age, bar), bytes),
             Asked::Offsets { version, asked } => self.told_offsets(cx, version, asked, bytes),
         }
     }
@@ -347,6 +414,12 @@ impl Member {
         cx.oracle.tell(|| format!("{} {}: {what} gets {code}", cx.now, self.who()));
         match code {
             ErrorCode::UnknownMemberId => {
+                self.lose_all(cx);
+                (self.stage, self.epoch) = (Stage::Out, -1);
+                self.member_id.clear();
+            }
+            // The group was deleted after it was expelled.
+            ErrorCode::GroupIdNotFound if what == "OffsetCommit" => {
                 self.lose_all(cx);
                 (self.stage, self.epoch) = (Stage::Out, -1);
                 self.member_id.clear();
@@ -363,12 +436,14 @@ impl Member {
             ErrorCode::GroupMaxSizeReached => {
                 self.die(cx);
                 self.is_turned_away = true;
-                self.silent_until = cx.now + 50 + cx.chance.below(100);
+                self.silent_until = cx.now + (50 + cx.chance.below(100)) * self.pace;
             }
             ErrorCode::NotCoordinator
             | ErrorCode::CoordinatorNotAvailable
             | ErrorCode::CoordinatorLoadInProgress
-            | ErrorCode::RequestTimedOut => self.knows_coordinator = false,
+            | ErrorCode::RequestTimedOut => {
+                (self.knows_coordinator, self.waits) = (false, self.pace > 1);
+            }
             code => cx.oracle.violated(format!("{}: {what} failed with {code}", self.who())),
         }
     }
@@ -384,6 +459,8 @@ impl Client for Member {
             cx.wake_in = Some(self.silent_until - cx.now);
             return;
         }
+        self.waits = false;
+        self.see_topics(cx);
         self.take_all(cx);
         if cx.busy && cx.chance.one_in(MISHAP_ONE_IN) {
             self.mishap(cx);
@@ -391,7 +468,7 @@ impl Client for Member {
         if cx.hang_up.is_none() && cx.now >= self.silent_until {
             self.go_on(cx);
         }
-        let in_ms = (self.silent_until - cx.now).max(BEAT_MS + cx.chance.below(BEAT_MS));
+        let in_ms = (self.silent_until - cx.now).max((BEAT_MS + cx.chance.below(BEAT_MS)) * self.pace);
         self.wake_at = cx.now + in_ms;
         cx.wake_in = Some(in_ms);
     }
@@ -405,6 +482,7 @@ impl Client for Member {
         if cx.now < self.silent_until {
             return;
         }
+        self.see_topics(cx);
         self.take_all(cx);
         // What is next in the same breath is done at once; a beat comes with the next waking.
         if self.asked.is_empty() && !self.is_fenced && cx.now >= self.silent_until && !self.rests() {
@@ -435,6 +513,6 @@ impl Client for Member {
 impl Member {
     /// Whether nothing is urgent.
     fn rests(&self) -> bool {
-        self.knows_coordinator && self.stage == Stage::In && self.owned.values().all(Option::is_some)
+        self.waits || self.knows_coordinator && self.stage == Stage::In && self.owned.values().all(Option::is_some)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::classic::by_topic;
 use super::{Asked, Member, Stage};
+use crate::chance::Chance;
 use crate::client::{Cx, read};
 use crate::oracle::groups::Part;
 use kq::api::consumer_group_heartbeat::{
@@ -11,8 +12,44 @@ use kq::error::ErrorCode;
 use kq::types::Millis;
 use std::collections::BTreeSet;
 
-/// `group.consumer.session.timeout.ms` of the run.
+/// `group.consumer.session.timeout.ms` of a run; in slow worlds, so many times their pace.
 pub const CONSUMER_SESSION_TIMEOUT_MS: Millis = 250;
+
+/// A pattern of topics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pattern {
+    /// All that this world's members read.
+    All,
+    /// The first and the third.
+    Even,
+    /// The second.
+    Second,
+}
+
+impl Pattern {
+    /// One of them.
+    pub fn any(chance: &mut Chance) -> Pattern {
+        [Pattern::All, Pattern::Even, Pattern::Second][chance.below(3) as usize]
+    }
+
+    /// As the coordinator is told it.
+    fn text(self) -> &'static str {
+        match self {
+            Pattern::All => "topic-.*",
+            Pattern::Even => "topic-[02]",
+            Pattern::Second => "(topic|another)-1",
+        }
+    }
+
+    /// Whether it names a topic.
+    pub fn matches(self, name: &str) -> bool {
+        match self {
+            Pattern::All => name.starts_with("topic-"),
+            Pattern::Even => name == "topic-0" || name == "topic-2",
+            Pattern::Second => name == "topic-1",
+        }
+    }
+}
 
 /// What only a member of this protocol keeps.
 #[derive(Default)]
@@ -40,6 +77,11 @@ impl Modern {
     /// The next heartbeat says everything.
     pub fn tell_all(&mut self) {
         self.whole = true;
+    }
+
+    /// The next heartbeat says what the member owns.
+    pub fn say(&mut self) {
+        self.unsaid = true;
     }
 
     /// A reply may be lost.
@@ -83,7 +125,9 @@ impl Member {
             member_epoch: if joins { 0 } else { self.epoch },
             instance_id: self.instance.clone().map(Into::into),
             rebalance_timeout_ms: if whole { self.rebalance_timeout_ms } else { -1 },
-            subscribed_topic_names: whole.then(|| self.subscription.iter().map(|name| name.clone().into()).collect()),
+            subscribed_topic_names: (whole && self.pattern.is_none())
+                .then(|| self.subscription.iter().map(|name| name.clone().into()).collect()),
+            subscribed_topic_regex: self.pattern.filter(|_| whole).map(|pattern| pattern.text().into()),
             topic_partitions: says.then(|| self.topic_partitions(cx, &owned)),
             ..Default::default()
         };
@@ -140,7 +184,7 @@ impl Member {
             ErrorCode::UnreleasedInstanceId => {
                 self.begin_anew();
                 self.is_turned_away = true;
-                self.silent_until = cx.now + 50;
+                self.silent_until = cx.now + 50 * self.pace;
                 return;
             }
             code => {
@@ -151,13 +195,13 @@ impl Member {
         if sent.owned {
             self.modern.revoke_by = None;
         }
-        if self.stage == Stage::In && response.member_epoch < self.epoch {
+        // With 0 nobody goes on: it means joining.
+        let least = if self.stage == Stage::In { self.epoch } else { 1 };
+        if response.member_epoch < least {
             let (before, now) = (self.epoch, response.member_epoch);
             cx.oracle.violated(format!("{name}: the epoch went from {before} to {now}"));
         }
-        // Epoch 0 is that of who joins: its first target is still to come, and it asks again as one who joins.
-        self.stage = if response.member_epoch == 0 { Stage::Out } else { Stage::In };
-        self.epoch = response.member_epoch;
+        (self.stage, self.epoch) = (Stage::In, response.member_epoch);
         let mut held: BTreeSet<Part> = self.owned.keys().cloned().collect();
         if let Some(assignment) = response.assignment {
             let mut parts = BTreeSet::new();
@@ -173,7 +217,8 @@ impl Member {
             if held.iter().any(|part| !parts.contains(part)) {
                 self.modern.revoke_by.get_or_insert(unheard_since + Millis::from(self.rebalance_timeout_ms));
             }
-            self.modern.unsaid |= held != parts;
+            // Whatever it is told it says back, even if it knew before: a topic may be gone.
+            self.modern.unsaid = true;
             self.owned.retain(|part, _| parts.contains(part));
             for part in &parts {
                 self.owned.entry(part.clone()).or_insert(None);
@@ -181,7 +226,7 @@ impl Member {
             held.extend(parts);
         }
         // What it is to give up is its own until it says so.
-        let until = sent.at + CONSUMER_SESSION_TIMEOUT_MS;
+        let until = sent.at + CONSUMER_SESSION_TIMEOUT_MS * self.pace;
         let until = self.modern.revoke_by.map_or(until, |by| by.min(until));
         let owner = self.owner();
         let result = cx.oracle.group(&self.group).holds(cx.now, &owner, &held, until);

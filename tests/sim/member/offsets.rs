@@ -3,7 +3,8 @@
 use super::classic::by_topic;
 use super::{Asked, Member, Protocol, Stage};
 use crate::client::{Cx, read};
-use crate::oracle::groups::Part;
+use crate::oracle::groups::{Bar, Part};
+use crate::oracle::offsets::Floor;
 use kq::api::offset_commit::{
     OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic, OffsetCommitResponse,
 };
@@ -71,13 +72,7 @@ impl Member {
         self.asked.push_back(Asked::Offsets { version, asked });
     }
 
-    pub(super) fn told_offsets(
-        &mut self,
-        cx: &mut Cx<'_>,
-        version: i16,
-        asked: Vec<(Part, Option<Offset>)>,
-        bytes: &[u8],
-    ) {
+    pub(super) fn told_offsets(&mut self, cx: &mut Cx<'_>, version: i16, asked: Vec<(Part, Floor)>, bytes: &[u8]) {
         let (code, told) = told(cx, version, bytes);
         let name = self.who();
         match code {
@@ -87,12 +82,16 @@ impl Member {
             code => return self.refused(cx, "OffsetFetch", code),
         }
         for (part, floor) in asked {
+            if !cx.oracle.group(&self.group).is_current(&part, floor) {
+                // Its topic may be gone, or its offset: it asks again.
+                continue;
+            }
             let Some(at) = told.get(&part) else {
                 return cx.oracle.violated(format!("{name}: nothing is said about {part:?}"));
             };
             match at {
                 Ok(at) => {
-                    let result = cx.oracle.group(&self.group).read(&part, floor, *at);
+                    let result = cx.oracle.group(&self.group).read(cx.now, &part, floor, *at);
                     cx.oracle.judge(&name, result);
                     if let Some(slot @ None) = self.owned.get_mut(&part) {
                         *slot = Some(at.unwrap_or(0));
@@ -104,6 +103,9 @@ impl Member {
     }
 
     pub(super) fn commit(&mut self, cx: &mut Cx<'_>) {
+        if cx.rests {
+            return;
+        }
         let mut offsets: Vec<(Part, Offset)> = Vec::new();
         for (part, at) in &mut self.owned {
             let Some(at) = at else { continue };
@@ -119,9 +121,14 @@ impl Member {
         let all_known = offsets.iter().all(|((topic, _), _)| ids.contains_key(topic));
         let version = if all_known { self.versions.commit } else { self.versions.commit.min(9) };
         let mut topics: BTreeMap<String, Vec<OffsetCommitRequestPartition<'_>>> = BTreeMap::new();
+        let parts: Vec<Part> = offsets.iter().map(|(part, _)| part.clone()).collect();
+        let is_plain = matches!(self.protocol, Protocol::Classic(_)) && !self.is_mixed && self.pace == 1;
+        let owner = self.owner();
         let known = cx.oracle.group(&self.group);
+        let bar = known.bars(cx.now, &owner, is_plain.then_some(self.epoch), &parts);
+        let age = known.age();
         for (part, offset) in &offsets {
-            known.committing(part, *offset);
+            known.committing(cx.now, part, *offset);
             let partition = OffsetCommitRequestPartition {
                 partition_index: part.1,
                 committed_offset: *offset,
@@ -144,10 +151,18 @@ impl Member {
             ..Default::default()
         };
         cx.send(version, &request);
-        self.asked.push_back(Asked::Commit { version, offsets });
+        self.asked.push_back(Asked::Commit { version, offsets, age, bar });
     }
 
-    pub(super) fn committed(&mut self, cx: &mut Cx<'_>, version: i16, offsets: &[(Part, Offset)], bytes: &[u8]) {
+    /// The answer to a commit that was sent when the group had that age, and that was not to be let in, perhaps.
+    pub(super) fn committed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        version: i16,
+        offsets: &[(Part, Offset)],
+        (age, bar): (u64, Option<Bar>),
+        bytes: &[u8],
+    ) {
         let response: OffsetCommitResponse<'_> = read(bytes, version);
         let codes = response.topics.iter().flat_map(|topic| &topic.partitions).map(|p| p.error_code);
         let codes: Vec<i16> = codes.collect();
@@ -158,9 +173,21 @@ impl Member {
             match ErrorCode::from_code(code) {
                 ErrorCode::None => {
                     cx.oracle.commits += 1;
-                    cx.oracle.group(&self.group).committed(part, *offset);
+                    let known = cx.oracle.group(&self.group);
+                    known.committed(part, *offset, age);
+                    let result = bar.as_ref().map_or(Ok(()), |bar| known.let_in(cx.now, bar));
+                    let name = self.who();
+                    cx.oracle.judge(&name, result);
                 }
                 ErrorCode::StaleMemberEpoch | ErrorCode::UnknownMemberId if self.protocol == Protocol::Consumer => {}
+                // It is gone; one of its name may have fewer partitions.
+                ErrorCode::UnknownTopicId | ErrorCode::UnknownTopicOrPartition
+                    if cx.oracle.group(&self.group).was_in_doubt(&part.0) =>
+                {
+                    if let Some(at) = self.owned.get_mut(part) {
+                        *at = None;
+                    }
+                }
                 code => return self.refused(cx, "OffsetCommit", code),
             }
         }

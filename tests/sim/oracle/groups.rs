@@ -1,7 +1,9 @@
 //! What is known of each group: who was given what in which generation, and which offsets were committed.
 
-use kq::types::{Millis, Offset};
+use super::offsets::Offsets;
+use kq::types::Millis;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Deref, DerefMut};
 
 /// A partition, by its topic's name.
 pub type Part = (String, i32);
@@ -20,6 +22,15 @@ struct Holding {
     valid_until: Millis,
 }
 
+/// Why a commit may not be let in: it was sent when this was so already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Bar {
+    /// A member was told its part in this generation, and the commit comes from an earlier one.
+    Generation(i32),
+    /// The partition is another's.
+    Owner(Part, Owner),
+}
+
 /// One group.
 #[derive(Default)]
 pub struct Group {
@@ -29,16 +40,21 @@ pub struct Group {
     told: BTreeMap<i32, BTreeMap<Part, Owner>>,
     /// Under the consumer protocol: what each member holds.
     held: BTreeMap<Owner, Holding>,
-    offsets: BTreeMap<Part, Committed>,
+    /// What was committed.
+    offsets: Offsets,
 }
 
-/// The offsets of one partition.
-#[derive(Default)]
-struct Committed {
-    /// The highest that was acknowledged or read.
-    floor: Option<Offset>,
-    /// Every offset that was ever sent.
-    sent: BTreeSet<Offset>,
+impl Deref for Group {
+    type Target = Offsets;
+    fn deref(&self) -> &Offsets {
+        &self.offsets
+    }
+}
+
+impl DerefMut for Group {
+    fn deref_mut(&mut self) -> &mut Offsets {
+        &mut self.offsets
+    }
 }
 
 impl Group {
@@ -112,40 +128,49 @@ impl Group {
         self.held.remove(owner);
     }
 
-    /// An offset is on its way.
-    pub fn committing(&mut self, part: &Part, offset: Offset) {
-        self.offsets.entry(part.clone()).or_default().sent.insert(offset);
+    /// A topic goes: whoever holds a partition of it holds nothing, and another topic of its name may come.
+    pub fn topic_goes(&mut self, topic: &str) {
+        for held in self.held.values_mut() {
+            held.parts.retain(|(name, _)| name != topic);
+        }
+        self.offsets.topic_goes(topic);
     }
 
-    /// An offset was acknowledged.
-    pub fn committed(&mut self, part: &Part, offset: Offset) {
-        let known = self.offsets.entry(part.clone()).or_default();
-        known.floor = known.floor.max(Some(offset));
+    /// The group may have been deleted: the next one of its name counts its generations anew.
+    pub fn begins_anew(&mut self) {
+        self.told.clear();
     }
 
-    /// What a reader who asks now must be told at least.
-    pub fn floor(&self, part: &Part) -> Option<Offset> {
-        self.offsets.get(part)?.floor
+    /// Why a commit of `owner` that is sent now may not be let in.
+    pub fn bars(&self, now: Millis, owner: &str, generation: Option<i32>, parts: &[Part]) -> Option<Bar> {
+        let last = self.told.last_key_value().map(|(last, _)| *last);
+        if let (Some(last), Some(generation)) = (last, generation)
+            && generation < last
+        {
+            return Some(Bar::Generation(last));
+        }
+        let is_others = |(other, held): (&Owner, &Holding)| -> Option<Bar> {
+            let part = parts.iter().find(|part| held.parts.contains(*part))?;
+            (other != owner && held.valid_until > now).then(|| Bar::Owner(part.clone(), other.clone()))
+        };
+        self.held.iter().find_map(is_others)
     }
 
-    /// Everything that was acknowledged or read.
-    pub fn floors(&self) -> BTreeMap<Part, Option<Offset>> {
-        self.offsets.iter().map(|(part, known)| (part.clone(), known.floor)).collect()
-    }
-
-    /// A reader who asked when `floor` was the least was told `offset`; none where nothing is committed.
+    /// A commit was let in, although that was so when it was sent.
     ///
     /// # Errors
-    /// That is less, or nobody ever sent it.
-    pub fn read(&mut self, part: &Part, floor: Option<Offset>, offset: Option<Offset>) -> Result<(), String> {
-        let known = self.offsets.entry(part.clone()).or_default();
-        if offset < floor {
-            return Err(format!("{part:?} was committed at {floor:?}, now it is at {offset:?}"));
+    /// It is still so.
+    pub fn let_in(&self, now: Millis, bar: &Bar) -> Result<(), String> {
+        match bar {
+            Bar::Generation(last) if self.told.contains_key(last) => {
+                Err(format!("a commit of an earlier generation than {last} was let in"))
+            }
+            Bar::Owner(part, other)
+                if self.held.get(other).is_some_and(|held| held.parts.contains(part) && held.valid_until > now) =>
+            {
+                Err(format!("a commit of {part:?} was let in, which {other} owns"))
+            }
+            _ => Ok(()),
         }
-        if let Some(offset) = offset.filter(|offset| !known.sent.contains(offset)) {
-            return Err(format!("nobody has committed {offset} of {part:?}"));
-        }
-        known.floor = known.floor.max(offset);
-        Ok(())
     }
 }

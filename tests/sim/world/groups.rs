@@ -1,5 +1,8 @@
-//! A world of members: twenty of them, in groups of each protocol, and topics that grow. In the end everything is calm,
-//! and every partition has its one owner; what the coordinator knows is the same after one more start.
+//! A world of members: twenty of them, in groups of each protocol, topics that grow and go, groups that are deleted. In
+//! the end everything is calm, and every partition has its one owner; what the coordinator knows is the same after one
+//! more start, and it keeps no more than that.
+//!
+//! Some worlds are slow: there life is long enough for offsets to expire, and for patterns of topics to be looked at.
 
 use super::lives::Ending;
 use super::{PATIENCE_MS, SETTINGS, Someone, World};
@@ -7,9 +10,11 @@ use crate::admin::Admin;
 use crate::auditor::Auditor;
 use crate::chance::Chance;
 use crate::client::Topic;
-use crate::member::{CONSUMER_SESSION_TIMEOUT_MS, Member, Protocol, Style};
+use crate::member::{CONSUMER_SESSION_TIMEOUT_MS, Member, Pattern, Protocol, Style};
 use crate::oracle::groups::Part;
+use crate::oracle::offsets::RETENTION_MS;
 use crate::oracle::{Cleanup, Promise};
+use kq::group::Kept;
 use kq::log::memory::MemoryDisk;
 use kq::types::Millis;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +28,12 @@ const CALM_WITHIN_MS: Millis = 6_000;
 const ECHO_MS: Millis = 20;
 /// The dead are forgotten after this: sessions and rebalance timeouts are shorter.
 const OBLIVION_MS: Millis = 460;
+/// How many times slower members live in slow worlds.
+const SLOW: Millis = 100;
+/// A topic that matches a pattern is noticed after this, at the latest: the pause between two looks, and a beat.
+const NOTICED_WITHIN_MS: Millis = 20_000;
+/// `offsets.retention.check.interval.ms`
+const EXPIRY_INTERVAL_MS: Millis = 7_000;
 /// Group names, what their members speak, and whether some speak the other protocol.
 const GROUPS: [(&str, Protocol, bool); 5] = [
     ("eager", Protocol::Classic(Style::Eager), false),
@@ -32,21 +43,27 @@ const GROUPS: [(&str, Protocol, bool); 5] = [
     ("mixed", Protocol::Consumer, true),
 ];
 
-fn settings(chance: &mut Chance) -> String {
+fn settings(chance: &mut Chance, pace: Millis) -> String {
     let mut text = SETTINGS.to_owned();
+    if pace > 1 {
+        text = text.replace("log.retention.check.interval.ms=50\n", "log.retention.check.interval.ms=5000\n");
+    }
     let mut set = |name: &str, value: i64| text.push_str(&format!("{name}={value}\n"));
+    set("offsets.retention.minutes", RETENTION_MS / 60_000);
+    set("offsets.retention.check.interval.ms", EXPIRY_INTERVAL_MS);
+    set("group.consumer.regex.refresh.interval.ms", 10_000);
     set("offsets.topic.num.partitions", 1 + chance.below(3));
     set("group.min.session.timeout.ms", 10);
-    set("group.initial.rebalance.delay.ms", chance.below(40));
+    set("group.initial.rebalance.delay.ms", chance.below(40) * pace);
     if chance.one_in(8) {
         set("group.max.size", 3 + chance.below(5));
     }
-    set("group.consumer.min.session.timeout.ms", CONSUMER_SESSION_TIMEOUT_MS);
-    set("group.consumer.session.timeout.ms", CONSUMER_SESSION_TIMEOUT_MS);
-    set("group.consumer.min.heartbeat.interval.ms", 20);
-    set("group.consumer.heartbeat.interval.ms", 20);
+    set("group.consumer.min.session.timeout.ms", CONSUMER_SESSION_TIMEOUT_MS * pace);
+    set("group.consumer.session.timeout.ms", CONSUMER_SESSION_TIMEOUT_MS * pace);
+    set("group.consumer.min.heartbeat.interval.ms", 20 * pace);
+    set("group.consumer.heartbeat.interval.ms", 20 * pace);
     set("group.consumer.min.assignment.interval.ms", 0);
-    set("group.consumer.assignment.interval.ms", if chance.one_in(2) { 0 } else { chance.below(60) });
+    set("group.consumer.assignment.interval.ms", if chance.one_in(2) { 0 } else { chance.below(60) * pace });
     text
 }
 
@@ -64,10 +81,12 @@ impl World {
             cleanup: Cleanup::Delete,
         };
         let topics: Vec<Topic> = (0..=chance.below(2)).map(|index| topic(index, 1 + chance.below(4))).collect();
+        let pace = if chance.one_in(8) { SLOW } else { 1 };
         let groups = crowd(&mut chance);
+        let names: Vec<String> = groups.iter().map(|(name, ..)| (*name).to_owned()).collect();
         // Classic members of one group must have a protocol in common.
         let style = if chance.one_in(2) { Style::Eager } else { Style::Cooperative };
-        let mut clients = vec![(Someone::Admin(Admin::of_groups()), None)];
+        let mut clients = vec![(Someone::Admin(Admin::of_groups(names.clone())), None)];
         let all = |topics: &[Topic]| topics.iter().map(|topic| topic.name.clone()).collect::<Vec<_>>();
         for id in 0..MEMBERS {
             // One is alone, the others anywhere else.
@@ -91,13 +110,24 @@ impl World {
                 member = member.with_instance(format!("{name}-i{of}"));
             }
             let some = if chance.one_in(4) { vec![topics[0].name.clone()] } else { all(&topics) };
-            member = member.reads(some);
+            member = match protocol {
+                Protocol::Consumer if pace > 1 && chance.one_in(3) => {
+                    member.matches(Pattern::any(&mut chance), all(&topics).into_iter())
+                }
+                _ => member.reads(some),
+            };
+            member = member.slow(pace);
             clients.push((Someone::Member(Box::new(if mixed { member.mixed() } else { member })), None));
         }
-        let names = groups.iter().map(|(name, protocol, _)| ((*name).to_owned(), *protocol)).collect();
-        clients.push((Someone::Auditor(Auditor::of(names)), None));
-        let settings = settings(&mut chance);
-        World { life_ms: 500, ..World::of(chance, shape, disks, topics, clients, settings) }
+        let speaks = groups.iter().map(|(name, protocol, _)| ((*name).to_owned(), *protocol)).collect();
+        clients.push((Someone::Auditor(Auditor::of(speaks)), None));
+        let settings = settings(&mut chance, pace);
+        let life_ms = 500 * pace;
+        let mut world = World { life_ms, pace, ..World::of(chance, shape, disks, topics, clients, settings) };
+        for name in names {
+            world.oracle.group(&name);
+        }
+        world
     }
 
     /// Everything becomes calm, and stays so over one more start.
@@ -111,44 +141,102 @@ impl World {
         if self.oracle.violation.is_some() {
             return;
         }
-        if !self.advance(self.now + OBLIVION_MS) {
+        if !self.advance(self.now + OBLIVION_MS * self.pace) {
+            return;
+        }
+        if self.pace > 1 && !self.rest() {
             return;
         }
         self.silent = true;
-        let before = self.advance(self.now + ECHO_MS).then(|| self.audit()).flatten();
+        let mut before = None;
+        if self.advance(self.now + ECHO_MS) {
+            // What expires while it is asked for may be in one answer and not in the next.
+            let mut kept = None;
+            while self.oracle.violation.is_none() && kept != Some(self.node.groups_kept()) {
+                kept = Some(self.node.groups_kept());
+                before = self.audit();
+            }
+        }
         let parked = self.node.parked();
         if parked > 0 && self.oracle.violation.is_none() {
             self.oracle.violated(format!("{parked} requests wait, and nobody waits for them"));
         }
+        if self.oracle.violation.is_none() {
+            self.check_kept();
+        }
         let ending = [Ending::Clean, Ending::Kill, Ending::PowerCut][self.chance.below(3) as usize];
+        let kept = self.node.groups_kept();
         self.end(ending);
+        // What expired while it stopped is not there after the start.
+        let is_same = self.node.groups_kept() == kept;
         if !self.start() {
             return self.oracle.violated("the node does not start again".to_owned());
         }
         let after = self.audit();
-        if before != after && self.oracle.violation.is_none() {
+        if is_same && before != after && self.oracle.violation.is_none() {
             let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
             let differs = before.iter().find(|(question, answer)| after.get(*question) != Some(answer));
             let differs = differs.map(|(question, answer)| (question, answer, after.get(question)));
             return self.oracle.violated(format!("the coordinator knew, and after a start it knows: {differs:?}"));
         }
-        self.silent = false;
+        (self.silent, self.rests) = (false, false);
         for client in 0..self.clients.len() {
             self.connect(client);
         }
         self.calm_down();
+        if self.pace > 1 && self.oracle.violation.is_none() {
+            self.fall_silent();
+        }
+    }
+
+    /// Members live on and commit nothing, for so long that what they read would expire if they did not read it.
+    fn rest(&mut self) -> bool {
+        self.rests = true;
+        for (someone, _) in &self.clients {
+            let Someone::Member(member) = someone else { continue };
+            if member.protocol != Protocol::None && member.settled().is_some() {
+                self.oracle.group(&member.group).in_use.extend(member.subscription.iter().cloned());
+            }
+        }
+        self.advance(self.now + RETENTION_MS + 3 * EXPIRY_INTERVAL_MS)
+    }
+
+    /// Nobody says anything any more, for so long that nothing is left.
+    fn fall_silent(&mut self) {
+        self.silent = true;
+        let forgotten = 2 * OBLIVION_MS * self.pace + RETENTION_MS + 6 * EXPIRY_INTERVAL_MS;
+        if self.advance(self.now + forgotten) {
+            let kept = self.node.groups_kept();
+            if kept != Kept::default() {
+                self.oracle.violated(format!("nobody is left, and this is: {kept:?}"));
+            }
+        }
+    }
+
+    /// The coordinator keeps what it tells of, and nothing else.
+    fn check_kept(&mut self) {
+        let kept = self.node.groups_kept();
+        let Some((Someone::Auditor(auditor), _)) = self.clients.last() else { return };
+        let counted = auditor.counted();
+        let told = Kept { groups: counted.groups, members: counted.members, offsets: counted.offsets, alarms: 0 };
+        // A member's deadlines, and those that were set before them; a group's own.
+        let alarms_max = 4 * kept.members + 2 * kept.groups;
+        if (Kept { alarms: 0, ..kept }) != told || kept.alarms > alarms_max {
+            self.oracle.violated(format!("the coordinator tells of {told:?}, and keeps {kept:?}"));
+        }
     }
 
     /// Waits until every group is calm.
     fn calm_down(&mut self) {
-        let limit = self.now + CALM_WITHIN_MS;
+        let within = if self.pace > 1 { CALM_WITHIN_MS * self.pace + NOTICED_WITHIN_MS } else { CALM_WITHIN_MS };
+        let limit = self.now + within;
         let mut restless = self.restless();
         while let Some(why) = &restless {
             if self.now >= limit {
                 let why = why.clone();
-                return self.oracle.violated(format!("not calm after {CALM_WITHIN_MS} ms: {why}"));
+                return self.oracle.violated(format!("not calm after {within} ms: {why}"));
             }
-            if !self.advance(self.now + 20) {
+            if !self.advance(self.now + 20 * self.pace) {
                 return;
             }
             restless = self.restless();

@@ -137,11 +137,18 @@ impl World {
             return false;
         };
         self.store = Some(store);
+        if let Some((Someone::Auditor(_), _)) = self.clients.last()
+            && self.busy
+            && self.chance.one_in(30)
+            && let Some(store) = &mut self.store
+        {
+            store.unreadable = 1;
+        }
         let mut effects = Vec::new();
         self.node.start(&mut effects);
         self.perform(effects);
         self.after_step();
-        self.at(self.now + CHECKPOINT_MS, Event::Checkpoint);
+        self.at(self.now + CHECKPOINT_MS * self.pace, Event::Checkpoint);
         let limit = self.now + PATIENCE_MS;
         while !self.node.is_ready() {
             if !self.pass(limit) {

@@ -9,6 +9,7 @@ use super::TopicTable;
 use super::teller::{settings, subscription};
 use crate::config::{GroupSettings, MigrationPolicy};
 use crate::error::ErrorCode;
+use crate::group::command::{Identity, Join, Leaver, Reply, Sync};
 use crate::group::consumer::member::{each_held, without_epochs};
 use crate::group::consumer::record;
 use crate::group::consumer::*;
@@ -332,17 +333,14 @@ impl World {
                     Ok(reply) => {
                         let client = &mut self.clients[at];
                         client.last_answer = self.now;
-                        (client.id, client.epoch, client.next) = (reply.member_id, reply.generation_id, Next::Sync);
+                        (client.id, client.epoch, client.next) = (reply.member_id, reply.generation, Next::Sync);
                     }
                 }
             }
             Next::Sync => {
-                let sync = Sync {
-                    member_id: client.id.clone(),
-                    instance_id: client.instance_id.clone(),
-                    generation_id: client.epoch,
-                    ..Sync::default()
-                };
+                let (member_id, instance_id) = (client.id.clone(), client.instance_id.clone());
+                let who = Identity { member_id, instance_id, generation: client.epoch };
+                let sync = Sync { who, ..Sync::default() };
                 if is_quiet_loss {
                     return;
                 }
@@ -352,8 +350,8 @@ impl World {
                 }
                 match result {
                     Err(refusal) => self.refused(at, refusal),
-                    Ok(reply) if reply.error != ErrorCode::None => self.clients[at].next = Next::Join,
-                    Ok(reply) => {
+                    Ok(Reply::Refused(_)) => self.clients[at].next = Next::Join,
+                    Ok(Reply::Sync(reply)) => {
                         let (_, given) = ConsumerProtocolAssignment::from_bytes(&reply.assignment).expect("our bytes");
                         let given = convert::by_id(convert::assigned(&given), &self.topics);
                         let client = &mut self.clients[at];
@@ -364,6 +362,7 @@ impl World {
                             client.reads.entry(topic).or_default().extend(partitions);
                         }
                     }
+                    Ok(other) => panic!("no answer to a sync: {other:?}"),
                 }
             }
             Next::Beat => {
@@ -377,7 +376,7 @@ impl World {
                     return;
                 }
                 let (member_id, instance_id) = (client.id.clone(), client.instance_id.clone());
-                let beat = ClassicBeat { member_id, instance_id, generation_id: client.epoch };
+                let beat = Identity { member_id, instance_id, generation: client.epoch };
                 let result = self.group.classic_heartbeat(&cx, &beat).map(|decision| self.done(decision));
                 if self.lost() {
                     return;

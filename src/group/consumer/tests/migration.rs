@@ -79,7 +79,7 @@ fn a_classic_group_is_upgraded_and_downgraded() {
             record no group
             becomes a classic group: generation 8, range, to be rebalanced
               c1 t[0 1]
-              c2 t[2]
+              c2 t[2 3]
             epoch -1
         "#]],
     );
@@ -124,7 +124,7 @@ fn the_last_consumer_member_is_silent_and_the_group_is_classic_again() {
         record no partition metadata
         record no group
         becomes a classic group: generation 2, range, to be rebalanced
-          c t[1]
+          c nothing
     "#]],
     );
 }
@@ -170,9 +170,9 @@ fn the_last_consumer_member_is_replaced_by_a_classic_one() {
         record no member c
         record no partition metadata
         record no group
-        becomes a classic group: generation 2, range
-          c t[1]
+        becomes a classic group: generation 2, range, to be rebalanced
           AgICAgICAgICAgICAgICAg t[0]
+          c nothing
         generation 2, range, id AgICAgICAgICAgICAgICAg
     "#]],
     );
@@ -229,5 +229,57 @@ fn a_group_too_large_or_of_another_kind_is_not_upgraded() {
         > classic 7 c1:t:t-0 c2:t:t-1
         GROUP_ID_NOT_FOUND: Cannot upgrade classic group g to consumer group because the group size exceeds the consumer group maximum size.
     "#]],
+    );
+}
+
+/// A cooperative leader has taken a partition from a member, who has not heard of it, when the group changes its
+/// protocol: nobody else may have it before.
+#[test]
+fn what_a_cooperative_member_is_to_give_up_is_its_own_after_an_upgrade() {
+    check(
+        "topic t 2; classic 7 c1:t:t-0:-:t-0,t-1 c2:t::-:; join a t; describe; cbeat c1; cjoin c1 t owned=t-0,t-1; \
+         csync c1; cjoin c1 t owned=t-0; beat a; describe",
+        expect![[r#"
+            > topic t 2
+            > classic 7 c1:t:t-0:-:t-0,t-1 c2:t::-:
+            record member c1 classic: t
+            record member c2 classic: t
+            record epoch 7
+            record target c1 t[0]
+            record target c2 nothing
+            record target epoch 7
+            record current c1 7 UnrevokedPartitions [t-0@7] revoking [t-1@7]
+            record current c2 7 Stable []
+            > join a t
+            record member a: t
+            record epoch 8
+            record target c2 t[1]
+            record target a nothing
+            record target epoch 8
+            record current a 8 Stable []
+            epoch 8, may read nothing
+            > describe
+            Reconciling, epoch 8, assignment of 8, uniform
+              a epoch 8 wants t, has nothing, shall have nothing
+              c1 classic epoch 7 wants t, has t[0 1], shall have t[0]
+              c2 classic epoch 7 wants t, has nothing, shall have t[1]
+            > cbeat c1
+            REBALANCE_IN_PROGRESS
+            > cjoin c1 t owned=t-0,t-1
+            generation 7, range
+            > csync c1
+            may read t[0]
+            > cjoin c1 t owned=t-0
+            record member c1 classic: t
+            record current c1 8 Stable [t-0@7]
+            generation 8, range
+            > beat a
+            epoch 8
+            > describe
+            Reconciling, epoch 8, assignment of 8, uniform
+              a epoch 8 wants t, has nothing, shall have nothing
+              c1 classic epoch 8 wants t, has t[0], shall have t[0]
+              c2 classic epoch 7 wants t, has nothing, shall have t[1]
+        "#]],
     );
 }

@@ -3,6 +3,8 @@
 
 use super::TopicTable;
 use crate::config::{GroupSettings, MigrationPolicy, table};
+use crate::group::classic::{self, ClassicGroup};
+use crate::group::command::{Identity, Join, Leaver, Reply, Sync};
 use crate::group::consumer::record::{self, Current};
 use crate::group::consumer::state::State;
 use crate::group::consumer::*;
@@ -255,11 +257,11 @@ impl Teller {
     fn done<A>(&mut self, decision: &Decision<A>) {
         self.take(&decision.records, &decision.alarms);
         if let Some(classic) = &decision.reply.becomes {
-            let mut text =
-                format!("becomes a classic group: generation {}, {}", classic.generation, classic.protocol_name);
-            text += if classic.needs_rebalance { ", to be rebalanced" } else { "" };
-            for member in &classic.members {
-                text += &format!("\n  {} {}", member.id, self.show_bytes(&member.assignment));
+            let protocol = classic.protocol().unwrap_or_default();
+            let mut text = format!("becomes a classic group: generation {}, {protocol}", classic.generation());
+            text += if classic.needs_rebalance() { ", to be rebalanced" } else { "" };
+            for (id, member) in classic.members() {
+                text += &format!("\n  {id} {}", self.show_bytes(&member.assignment));
             }
             self.say(&text);
             assert!(decision.records.last().is_some_and(Record::ends_group), "it goes on as another group");
@@ -319,7 +321,8 @@ impl Teller {
             rebalance_timeout_ms: 9_000,
             protocol_type: text("type").unwrap_or("consumer".to_owned()),
             protocols: protocols.map(|name| (name.to_owned(), bytes.clone())).collect(),
-            requires_known_member_id: options.contains_key("version"),
+            needs_member_id: options.contains_key("version"),
+            may_skip_assignment: false,
         };
         let decided = self.group.join(&Self::cx(self.now, &self.settings, &self.topics, self.fresh), &join);
         match decided {
@@ -327,16 +330,16 @@ impl Teller {
             Ok(decision) => {
                 let reply = decision.reply.reply.clone();
                 self.done(&decision);
-                let mut text = format!("generation {}, {}", reply.generation_id, reply.protocol_name);
-                if reply.error != crate::error::ErrorCode::None {
-                    text = reply.error.name().to_owned();
+                let mut text = format!("generation {}, {}", reply.generation, reply.protocol.unwrap_or_default());
+                if !reply.code.is_none() {
+                    text = reply.code.name().to_owned();
                 }
                 if reply.member_id != id {
                     text += &format!(", id {}", reply.member_id);
                 }
                 self.say(&text);
                 let client = self.clients.entry(id.to_owned()).or_default();
-                (client.epoch, client.instance_id) = (reply.generation_id, join.instance_id);
+                (client.epoch, client.instance_id) = (reply.generation, join.instance_id);
             }
         }
     }
@@ -344,21 +347,21 @@ impl Teller {
     fn classic_sync(&mut self, id: &str, options: &BTreeMap<&str, &str>) {
         let client = self.clients.get(id).cloned().unwrap_or_default();
         let text = |name: &str| options.get(name).map(|text| (*text).to_owned());
-        let sync = Sync {
+        let who = Identity {
             member_id: id.to_owned(),
             instance_id: text("instance").or(client.instance_id),
-            generation_id: text("epoch").map_or(client.epoch, |text| text.parse().expect("an epoch")),
-            protocol_type: text("type"),
-            protocol_name: text("protocol"),
+            generation: text("epoch").map_or(client.epoch, |text| text.parse().expect("an epoch")),
         };
+        let sync = Sync { who, protocol_type: text("type"), protocol: text("protocol"), assignments: Vec::new() };
         match self.group.sync(&Self::cx(self.now, &self.settings, &self.topics, 0), &sync) {
             Err(refusal) => self.say_check(Err(refusal)),
             Ok(decision) => {
                 self.done(&decision);
-                let reply = decision.reply.reply;
-                if reply.error != crate::error::ErrorCode::None {
-                    return self.say(reply.error.name());
-                }
+                let reply = match decision.reply.reply {
+                    Reply::Sync(reply) => reply,
+                    Reply::Refused(refusal) => return self.say(refusal.code.name()),
+                    other => panic!("no answer to a sync: {other:?}"),
+                };
                 let text = format!("may read {}", self.show_bytes(&reply.assignment));
                 self.say(&text);
                 let (_, given) = ConsumerProtocolAssignment::from_bytes(&reply.assignment).expect("our own bytes");
@@ -372,7 +375,7 @@ impl Teller {
         let client = self.clients.get(id).cloned().unwrap_or_default();
         let epoch = options.get("epoch").map_or(client.epoch, |text| text.parse().expect("an epoch"));
         let instance_id = options.get("instance").map(|text| (*text).to_owned()).or(client.instance_id);
-        let beat = ClassicBeat { member_id: id.to_owned(), instance_id, generation_id: epoch };
+        let beat = Identity { member_id: id.to_owned(), instance_id, generation: epoch };
         match self.group.classic_heartbeat(&Self::cx(self.now, &self.settings, &self.topics, 0), &beat) {
             Err(refusal) => self.say_check(Err(refusal)),
             Ok(decision) => {
@@ -391,38 +394,28 @@ impl Teller {
         }
         let decision = self.group.leave(&Self::cx(self.now, &self.settings, &self.topics, 0), &leavers);
         self.done(&decision);
-        let left = decision.reply.reply.iter().map(|left| format!("{} {}", left.member.member_id, left.error.name()));
+        let left = leavers.iter().zip(&decision.reply.reply);
+        let left = left.map(|(leaver, code)| format!("{} {}", leaver.member_id, code.name()));
         let text = left.collect::<Vec<_>>().join(", ");
         self.say(text.trim());
     }
 
-    /// `classic GENERATION member:topics=partitions …`: a classic group is upgraded.
+    /// `classic GENERATION member:topics:partitions:instance:owned …`: a classic group is upgraded.
     fn upgrade(&mut self, generation: &str, members: &[&str]) {
         let members = members.iter().map(|text| {
             let mut fields = text.split(':');
             let (id, topics) = (fields.next().unwrap_or_default(), fields.next().unwrap_or_default());
             let target = self.partitions(fields.next().unwrap_or_default());
-            let said = subscription(topics, &target, &self.topics);
-            let protocols = vec![("range".to_owned(), said)];
-            let assignment = convert::assignment_bytes(&target, &self.topics, &protocols);
-            ClassicMember {
-                id: id.to_owned(),
-                instance_id: fields.next().map(str::to_owned),
-                client_id: format!("client-{id}"),
-                client_host: "/127.0.0.1".to_owned(),
-                rebalance_timeout_ms: 9_000,
-                session_timeout_ms: 6_000,
-                protocols,
-                assignment,
-            }
+            let mut member = classic::Member::new(format!("client-{id}"), "/127.0.0.1".to_owned(), 6_000, 9_000);
+            member.instance_id = fields.next().filter(|name| *name != "-").map(str::to_owned);
+            let owned = fields.next().map_or(target.clone(), |list| self.partitions(list));
+            let said = subscription(topics, &owned, &self.topics);
+            member.protocols = vec![("range".to_owned(), said)];
+            member.assignment = convert::assignment_bytes(&target, &self.topics, 1);
+            (id.into(), member)
         });
-        let classic = ClassicGroup {
-            generation: generation.parse().expect("a generation"),
-            protocol_type: "consumer".to_owned(),
-            protocol_name: "range".to_owned(),
-            members: members.collect(),
-            needs_rebalance: false,
-        };
+        let generation = generation.parse().expect("a generation");
+        let classic = ClassicGroup::of_members("g".into(), self.now, generation, "range".to_owned(), members).settled();
         let cx = Self::cx(self.now, &self.settings, &self.topics, 0);
         match upgrade(&cx, "g", &classic) {
             Err(refusal) => self.say_check(Err(refusal)),
@@ -430,13 +423,13 @@ impl Teller {
                 self.take(&records, &[]);
                 let alarms = self.group.loaded(&Self::cx(self.now, &self.settings, &self.topics, 0));
                 self.alarms.extend(alarms);
-                for member in &classic.members {
+                for (id, member) in classic.members() {
                     let client = Client {
-                        epoch: classic.generation,
-                        assignment: self.group.state.target(&member.id).clone(),
+                        epoch: generation,
+                        assignment: self.group.state.target(id).clone(),
                         instance_id: member.instance_id.clone(),
                     };
-                    self.clients.insert(member.id.clone(), client);
+                    self.clients.insert(id.to_string(), client);
                 }
             }
         }
