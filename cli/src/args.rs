@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::time;
-use crate::ui::{Color, Format, Loudness, Settings};
+use crate::ui::{Color, Format, Loudness, Settings, Ui};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -127,6 +127,28 @@ pub struct ChangeArgs {
     /// Say what would be done, and let the broker check it; change nothing
     #[arg(long)]
     pub dry_run: bool,
+}
+
+impl ChangeArgs {
+    /// Asks before something that cannot be undone, unless -y has answered already.
+    ///
+    /// # Errors
+    /// When the answer is no, or nobody can be asked.
+    pub fn confirm(&self, ui: &mut Ui, question: &str) -> Result<(), Failure> {
+        if self.yes { Ok(()) } else { ui.confirm(question) }
+    }
+
+    /// As above, before things are deleted, each by its name, with what hangs on them.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn confirm_delete(&self, ui: &mut Ui, kind: &str, names: &[String], with: &str) -> Result<(), Failure> {
+        let what = match names {
+            [only] => format!("{kind} {only}"),
+            _ => format!("{} {kind}s ({})", names.len(), names.join(", ")),
+        };
+        self.confirm(ui, &format!("delete {what} with {with}?"))
+    }
 }
 
 /// Splits `K=V`.

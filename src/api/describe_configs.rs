@@ -119,6 +119,13 @@ fn describe(broker: &Broker, kind: i8, name: &str) -> Result<Vec<Described>, Ref
             ErrorCode::InvalidRequest,
             format!("Unexpected broker id, expected {} or empty string, but received {name}", broker.node),
         )),
+        Some(ResourceType::Group) if name.is_empty() => {
+            Err(Refusal::new(ErrorCode::InvalidRequest, "Group name must not be empty"))
+        }
+        // A group need not be there to have settings.
+        Some(ResourceType::Group) => {
+            Ok(config::describe_group(&broker.settings, broker.image.overrides(ResourceType::Group, name)))
+        }
         None => {
             Err(Refusal::new(ErrorCode::InvalidRequest, format!("kq has no configuration of resource type {kind}")))
         }

@@ -5,7 +5,7 @@
 use super::{Api, Context};
 use crate::broker::Broker;
 use crate::config::change::{Layer, Resource};
-use crate::config::{Op, TopicSettings, apply_op, describe_broker, describe_topic};
+use crate::config::{Op, TopicSettings, apply_op, describe_broker, describe_group, describe_topic, group_config};
 use crate::error::ErrorCode;
 use crate::event::Effect;
 use crate::message;
@@ -185,6 +185,12 @@ fn check(broker: &Broker, change: &Change) -> Result<ConfigChange, Refusal> {
                 format!("Unexpected broker id, expected {} or empty string, but received {}", broker.node, change.name);
             return Err(Refusal::new(ErrorCode::InvalidRequest, message));
         }
+        ResourceType::Group if change.name.is_empty() => {
+            return Err(Refusal::new(ErrorCode::InvalidRequest, "Default group resources are not allowed."));
+        }
+        ResourceType::Group => {
+            (Resource::Group, describe_group(&broker.settings, broker.image.overrides(kind, &change.name)))
+        }
     };
     let before = broker.image.overrides(kind, &change.name);
     let mut after = if change.replace_all { Overrides::new() } else { before.clone() };
@@ -204,6 +210,7 @@ fn check(broker: &Broker, change: &Change) -> Result<ConfigChange, Refusal> {
         Resource::Topic => {
             TopicSettings::resolve(&broker.settings, &after).map_err(|e| invalid(e.to_string()))?;
         }
+        Resource::Group => group_config::check(&broker.settings, &after).map_err(|e| invalid(e.to_string()))?,
         Resource::Broker(layer) => {
             let (cluster, own) = match layer {
                 Layer::Cluster => (&after, broker.image.overrides(kind, &broker.node.to_string())),

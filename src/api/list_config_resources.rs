@@ -7,6 +7,7 @@ use crate::broker::Broker;
 use crate::error::ErrorCode;
 use crate::event::Effect;
 use crate::message;
+use crate::meta::ResourceType;
 use crate::wire::Str;
 
 /// ListConfigResources's place in the table.
@@ -66,6 +67,10 @@ pub(super) fn handle(
     let resource = |name: String, kind| ConfigResource { resource_name: name.into(), resource_type: kind };
     if wanted.contains(&TOPIC) {
         response.config_resources.extend(broker.image.topics().map(|topic| resource(topic.name.clone(), TOPIC)));
+    }
+    if wanted.contains(&GROUP) {
+        let groups = broker.image.configured(ResourceType::Group);
+        response.config_resources.extend(groups.map(|group| resource(group.to_owned(), GROUP)));
     }
     for kind in [BROKER, BROKER_LOGGER] {
         if wanted.contains(&kind) {

@@ -8,7 +8,8 @@ use super::{Broker, Hosted};
 use crate::error::ErrorCode;
 use crate::event::{Answer, Effect, Level, Question, Read, StorageFault};
 use crate::group::{
-    self, Command, Cx, OFFSETS_TOPIC, Outcome, Record, Shard, Topics, command::Listed, partition_of, replay_batches,
+    self, Command, Cx, OFFSETS_TOPIC, Outcome, OwnSettings, Record, Shard, Topics, command::Listed, partition_of,
+    replay_batches,
 };
 use crate::meta::{self, Image, NewTopic};
 use crate::parked::{PARKED_REQUESTS_MAX, Part, Then, Token, Waiting};
@@ -43,6 +44,8 @@ pub struct Groups {
     seed: [u64; 2],
     /// Grows with every change of a topic.
     pub(super) topics_version: u64,
+    /// Settings of the groups that have configs of their own, by name; see `group_configs`.
+    pub(super) own: OwnSettings,
 }
 
 #[derive(Debug)]
@@ -115,6 +118,7 @@ impl Groups {
             expire_at: None,
             seed,
             topics_version: 0,
+            own: OwnSettings::new(),
         }
     }
 
@@ -473,6 +477,7 @@ impl Broker {
         let cx = Cx {
             now: self.now,
             settings: &self.settings.groups,
+            own: &self.groups.own,
             topics: &Known(&self.image, version),
             fresh,
             record_bytes_max: max.saturating_sub(Builder::size_of(None, None, &[]) + record::HEADER_BYTES),

@@ -58,6 +58,7 @@ impl Broker {
         self.controller.set_log_end(end);
         (self.meta.appended, self.meta.synced) = (end, end);
         self.apply_broker_settings(out);
+        self.configure_groups();
         let partitions: Vec<(TopicId, Partition)> = self
             .image
             .topics()
@@ -289,18 +290,24 @@ impl Broker {
 
     fn apply_configs(&mut self, records: &[Record], out: &mut Vec<Effect<'_>>) {
         let mut topics: Vec<String> = Vec::new();
+        let mut groups: Vec<String> = Vec::new();
         let mut brokers = false;
         for record in records {
             let Record::Config(r) = record else { continue };
             match ResourceType::from_code(r.resource_type) {
                 Some(ResourceType::Topic) => topics.push(r.resource_name.to_string()),
                 Some(ResourceType::Broker) => brokers = true,
+                Some(ResourceType::Group) => groups.push(r.resource_name.to_string()),
                 None => {}
             }
         }
         if brokers {
             self.apply_broker_settings(out);
             topics = self.image.topics().map(|topic| topic.name.clone()).collect();
+            self.configure_groups();
+        }
+        for group in groups {
+            self.configure_group(&group);
         }
         topics.sort();
         topics.dedup();

@@ -1,5 +1,6 @@
 //! The broker: introduces the machines to each other. What each input means for partitions, metadata and those who wait.
 
+mod group_configs;
 mod groups;
 mod metadata;
 mod partition;

@@ -3,7 +3,7 @@
 use super::error::ConfigError;
 use super::nearest::nearest;
 use super::setting::{Dynamic, Kind, Setting, list};
-use super::{table, topic};
+use super::{group_config, table, topic};
 use std::collections::BTreeMap;
 
 /// One operation of IncrementalAlterConfigs, with Kafka's numbers.
@@ -35,13 +35,15 @@ pub enum Layer {
     Broker,
 }
 
-/// The row of a resource's setting: in the broker table or in the topic table.
+/// Whose settings are meant, and so in which table their rows are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource {
     /// A topic's own configs.
     Topic,
     /// A broker's dynamic configs.
     Broker(Layer),
+    /// A group's own configs.
+    Group,
 }
 
 /// Applies one operation to a resource's own values. `inherited` is the value in force when the resource has none of its
@@ -93,6 +95,7 @@ pub fn check_change(resource: Resource, name: &str, value: &str) -> Result<(), C
     match resource {
         Resource::Topic => topic::find(name).ok_or_else(|| topic::unknown(name))?.check(value),
         Resource::Broker(layer) => check_dynamic(layer, name, value),
+        Resource::Group => group_config::find(name).ok_or_else(|| group_config::unknown(name))?.check(value),
     }
 }
 
@@ -124,6 +127,7 @@ fn row(resource: Resource, name: &str) -> Option<&'static Setting> {
     match resource {
         Resource::Topic => topic::find(name),
         Resource::Broker(_) => table::find(name),
+        Resource::Group => group_config::find(name),
     }
 }
 

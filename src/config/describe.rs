@@ -2,7 +2,7 @@
 
 use super::broker::BrokerSettings;
 use super::setting::{Dynamic, Setting};
-use super::{table, topic};
+use super::{group_config, table, topic};
 use std::collections::BTreeMap;
 
 /// Where a value comes from, with Kafka's numbers.
@@ -18,6 +18,8 @@ pub enum Source {
     StaticBroker = 4,
     /// Nobody has set it.
     Default = 5,
+    /// Set on the group.
+    DynamicGroup = 8,
 }
 
 /// One value of a setting's chain.
@@ -90,6 +92,20 @@ pub fn describe_topic(settings: &BrokerSettings, overrides: &BTreeMap<String, St
     topic::all().iter().filter(shown).map(describe).collect()
 }
 
+/// Every config of a group with these own values, by name. A group need not exist to have some.
+pub fn describe_group(settings: &BrokerSettings, own: &BTreeMap<String, String>) -> Vec<Described> {
+    let describe = |setting: &'static Setting| {
+        let own_value = own.get(setting.name).map(|value| synonym(setting, value, Source::DynamicGroup));
+        let mut synonyms: Vec<Synonym> = own_value.into_iter().collect();
+        match table::group::synonym(setting.name) {
+            Some(row) => synonyms.extend(broker_synonyms(settings, row)),
+            None => synonyms.extend(setting.default.map(|value| synonym(setting, value, Source::Default))),
+        }
+        described(setting, Some(group_config::value(settings, own, setting.name)), false, synonyms)
+    };
+    group_config::all().iter().map(describe).collect()
+}
+
 fn described(setting: &'static Setting, value: Option<String>, read_only: bool, synonyms: Vec<Synonym>) -> Described {
     let source = synonyms.first().map_or(Source::Default, |first| first.source);
     Described {
@@ -128,7 +144,7 @@ fn synonym(row: &'static Setting, value: &str, source: Source) -> Synonym {
 
 #[cfg(test)]
 mod tests {
-    use super::{Described, Source, describe_broker, describe_topic};
+    use super::{Described, Source, describe_broker, describe_group, describe_topic};
     use crate::config::{BrokerSettings, parse_properties};
     use std::collections::BTreeMap;
 
@@ -181,6 +197,23 @@ mod tests {
         assert_eq!(find(&all, "flush.ms").value.as_deref(), Some("9223372036854775807"));
         assert!(all.iter().all(|config| config.name != "internal.segment.bytes"));
         assert_eq!(all.len(), 33);
+    }
+
+    #[test]
+    fn a_group_stands_on_its_broker() {
+        let settings = broker("group.consumer.session.timeout.ms=50000");
+        let own = BTreeMap::from([("consumer.heartbeat.interval.ms".to_owned(), "6000".to_owned())]);
+        let all = describe_group(&settings, &own);
+        let beat = find(&all, "consumer.heartbeat.interval.ms");
+        assert_eq!((beat.value.as_deref(), beat.source, beat.is_default), (Some("6000"), Source::DynamicGroup, false));
+        assert_eq!(
+            chain(beat),
+            "DynamicGroup:consumer.heartbeat.interval.ms=6000, Default:group.consumer.heartbeat.interval.ms=5000"
+        );
+        let session = find(&all, "consumer.session.timeout.ms");
+        assert_eq!((session.value.as_deref(), session.source), (Some("50000"), Source::StaticBroker));
+        assert_eq!(chain(find(&all, "share.isolation.level")), "Default:share.isolation.level=read_uncommitted");
+        assert!(all.len() == 17 && all.iter().all(|config| !config.read_only && !config.doc.is_empty()));
     }
 
     #[test]

@@ -41,7 +41,7 @@ impl ConfigError {
 }
 
 /// A value for a message: hostile text must not fill the log.
-fn shorten(value: &str) -> String {
+pub(super) fn shorten(value: &str) -> String {
     const VALUE_CHARS_MAX: usize = 200;
     let printable = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     if value.chars().nth(VALUE_CHARS_MAX).is_none() {

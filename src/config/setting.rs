@@ -3,7 +3,8 @@
 //! The tables in [`super::broker`] and [`super::topic`] are made of these rows; parsing, checking, DescribeConfigs and
 //! the sample file all read the same rows.
 
-use super::error::ConfigError;
+use super::duration::is_duration;
+use super::error::{ConfigError, shorten};
 
 /// The type of a value, with Kafka's number for it in DescribeConfigs (KIP-569).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +50,8 @@ pub enum Rule {
     NotEmpty,
     /// `partition:broker` pairs separated by commas, or `*`.
     ThrottledReplicas,
+    /// `earliest`, `latest`, or `by_duration:` and a duration: where a share group begins (KIP-932).
+    OffsetReset,
 }
 
 /// Whether and where the value can be changed while the broker runs (KIP-226).
@@ -221,6 +224,12 @@ impl Setting {
             Rule::ThrottledReplicas if !throttled_replicas(value) => {
                 Err("Value must be the literal '*' or a list of partitionId:brokerId pairs".into())
             }
+            Rule::OffsetReset if !offset_reset(value) => Err(format!(
+                "Invalid value `{}` for configuration {}. The value must be either 'earliest', 'latest' or of the format \
+                 'by_duration:<PnDTnHnMn.nS>'.",
+                shorten(value),
+                self.name
+            )),
             _ => Ok(()),
         }
     }
@@ -249,6 +258,10 @@ pub fn parse_bool(text: &str) -> Option<bool> {
 pub fn list(text: &str) -> impl Iterator<Item = &str> {
     let text = text.trim();
     text.split(',').map(str::trim).filter(move |_| !text.is_empty())
+}
+
+fn offset_reset(value: &str) -> bool {
+    matches!(value, "earliest" | "latest") || value.strip_prefix("by_duration:").is_some_and(is_duration)
 }
 
 fn throttled_replicas(value: &str) -> bool {

@@ -45,6 +45,7 @@ pub use shard::Shard;
 use crate::config::GroupSettings;
 use crate::error::ErrorCode;
 use crate::types::{Millis, Partition, TopicId, Uuid};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The topic that holds the records of all groups.
@@ -67,19 +68,34 @@ pub trait Topics {
     fn version(&self) -> u64;
 }
 
+/// Settings of groups that have chosen some for themselves, by name. The others live under the broker's.
+pub type OwnSettings = BTreeMap<String, GroupSettings>;
+
+/// No group has chosen anything.
+pub const NO_OWN: &OwnSettings = &OwnSettings::new();
+
 /// What surrounds a decision.
 #[derive(Clone, Copy)]
 pub struct Cx<'a> {
     /// The time.
     pub now: Millis,
-    /// Settings of the broker.
+    /// Settings of the broker; those of the group once it is known.
     pub settings: &'a GroupSettings,
+    /// What groups have chosen for themselves.
+    pub own: &'a OwnSettings,
     /// Topics.
     pub topics: &'a dyn Topics,
     /// A random id that nobody has used: for a new member.
     pub fresh: Uuid,
     /// The largest record that can be written.
     pub record_bytes_max: usize,
+}
+
+impl<'a> Cx<'a> {
+    /// The same for one group, under the settings that are its own.
+    fn of(&self, group: &str) -> Cx<'a> {
+        Cx { settings: self.own.get(group).unwrap_or(self.settings), ..*self }
+    }
 }
 
 /// A time to look at something again: a hint, never a promise that something is due.

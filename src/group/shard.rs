@@ -65,6 +65,7 @@ impl Shard {
         let mut all = Outcome::default();
         let ids: Vec<GroupId> = self.groups.keys().cloned().collect();
         for id in ids {
+            let cx = &cx.of(&id);
             let mut out = Outcome::default();
             match self.groups.get_mut(&id) {
                 Some(Group::Classic(group)) => group.loaded(cx, &mut out),
@@ -83,6 +84,7 @@ impl Shard {
     /// Decides a command to one group.
     pub fn submit(&mut self, cx: &Cx<'_>, token: Token, group: &str, command: Command) -> Outcome {
         let id = self.groups.get_key_value(group).map_or_else(|| group.into(), |(id, _)| Arc::clone(id));
+        let cx = &cx.of(&id);
         let (mut out, mut all) = (Outcome::default(), Outcome::default());
         let refused = |code: ErrorCode| Reply::Refused(code.into());
         let reply = match (command, self.groups.get_mut(&id)) {
@@ -129,6 +131,7 @@ impl Shard {
     pub fn wake(&mut self, cx: &Cx<'_>) -> Outcome {
         let mut all = Outcome::default();
         while let Some((_, id, alarm)) = self.next_due(cx.now) {
+            let cx = &cx.of(&id);
             match self.groups.get_mut(&id) {
                 Some(Group::Classic(group)) => {
                     let mut out = Outcome::default();

@@ -11,6 +11,8 @@ pub enum ResourceType {
     Topic,
     /// A broker, or all of them under the empty name.
     Broker,
+    /// A group of consumers, whether it is there or not.
+    Group,
 }
 
 impl ResourceType {
@@ -19,6 +21,7 @@ impl ResourceType {
         match code {
             2 => Some(ResourceType::Topic),
             4 => Some(ResourceType::Broker),
+            32 => Some(ResourceType::Group),
             _ => None,
         }
     }
@@ -28,6 +31,7 @@ impl ResourceType {
         match self {
             ResourceType::Topic => 2,
             ResourceType::Broker => 4,
+            ResourceType::Group => 32,
         }
     }
 }
@@ -95,6 +99,12 @@ impl Image {
     pub fn overrides(&self, resource: ResourceType, name: &str) -> &Overrides {
         const NONE: &Overrides = &Overrides::new();
         self.configs.get(&(resource, name.to_owned())).unwrap_or(NONE)
+    }
+
+    /// The names of a type's resources that have overrides, in order.
+    pub fn configured(&self, resource: ResourceType) -> impl Iterator<Item = &str> {
+        let from = self.configs.range((resource, String::new())..);
+        from.take_while(move |((kind, _), _)| *kind == resource).map(|((_, name), _)| name.as_str())
     }
 
     /// The first producer id that no block holds.

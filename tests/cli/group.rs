@@ -1,7 +1,7 @@
 //! Groups: their offsets from outside, and several consumers that share one.
 
 use crate::broker::{Broker, brokers};
-use crate::screen::{check, check_kafka, kq, scratch};
+use crate::screen::{check, kq, scratch};
 use expect_test::expect;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader};
@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 /// How long a group may take to settle.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn seek_describe_lag_copy_delete() {
@@ -311,11 +311,17 @@ fn wrong_words() {
 
 #[test]
 fn settings_of_a_group() {
-    check_kafka(
+    check(
         "config set --entity group tuned-group consumer.session.timeout.ms=50000 consumer.heartbeat.interval.ms=6000
          config get group tuned-group
          config set group tuned-group no.such.setting=1
          config set group tuned-group consumer.session.timeout.ms=soon
+         config set group tuned-group consumer.session.timeout.ms=44999
+         config set group tuned-group consumer.heartbeat.interval.ms=15001
+         config set group tuned-group share.auto.offset.reset=never
+         config set group tuned-group share.delivery.count.limit=1
+         config set group tuned-group consumer.session.timeout.ms=55000 --dry-run -o tsv
+         config get group tuned-group consumer.session.timeout.ms
          config unset group tuned-group consumer.session.timeout.ms consumer.heartbeat.interval.ms -q -o tsv
          config get group tuned-group",
         expect![[r#"
@@ -336,6 +342,25 @@ fn settings_of_a_group() {
             $ kq config set group tuned-group consumer.session.timeout.ms=soon
             ! error: group tuned-group: Invalid value soon for configuration consumer.session.timeout.ms: Not a number of type INT
             exit 1
+            $ kq config set group tuned-group consumer.session.timeout.ms=44999
+            ! error: group tuned-group: consumer.session.timeout.ms must be greater than or equal to group.consumer.min.session.timeout.ms
+            exit 1
+            $ kq config set group tuned-group consumer.heartbeat.interval.ms=15001
+            ! error: group tuned-group: consumer.heartbeat.interval.ms must be less than or equal to group.consumer.max.heartbeat.interval.ms
+            exit 1
+            $ kq config set group tuned-group share.auto.offset.reset=never
+            ! error: group tuned-group: Invalid value never for configuration share.auto.offset.reset: Invalid value `never` for configuration share.auto.offset.reset. The value must be either 'earliest', 'latest' or of the format 'by_duration:<PnDTnHnMn.nS>'.
+            exit 1
+            $ kq config set group tuned-group share.delivery.count.limit=1
+            ! error: group tuned-group: Invalid value 1 for configuration share.delivery.count.limit: Value must be at least 2
+            exit 1
+            $ kq config set group tuned-group consumer.session.timeout.ms=55000 --dry-run -o tsv
+            consumer.session.timeout.ms	50000	55000	valid
+            exit 0
+            $ kq config get group tuned-group consumer.session.timeout.ms
+            NAME                         VALUE  SOURCE
+            consumer.session.timeout.ms  50000  DYNAMIC_GROUP_CONFIG
+            exit 0
             $ kq config unset group tuned-group consumer.session.timeout.ms consumer.heartbeat.interval.ms -q -o tsv
             consumer.session.timeout.ms	50000	45000	unset
             consumer.heartbeat.interval.ms	6000	5000	unset
@@ -445,21 +470,21 @@ fn consumers_share_a_topic() {
     }
 }
 
-fn command(broker: &Broker, line: &str) -> Command {
+pub fn command(broker: &Broker, line: &str) -> Command {
     let mut command = kq("none");
     command.env("KQ_BOOTSTRAP_SERVER", &broker.address).args(line.split_whitespace());
     command
 }
 
 /// What a command that must succeed says on stdout.
-fn run(broker: &Broker, line: &str) -> String {
+pub fn run(broker: &Broker, line: &str) -> String {
     let output = command(broker, line).output().expect("kq runs");
     let story = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{}: kq {line}: {:?}\n{story}", broker.name, output.status);
     String::from_utf8(output.stdout).expect("text")
 }
 
-fn fed(broker: &Broker, line: &str, input: &str) {
+pub fn fed(broker: &Broker, line: &str, input: &str) {
     let mut child = command(broker, line).stdin(Stdio::piped()).spawn().expect("kq runs");
     std::io::Write::write_all(&mut child.stdin.take().expect("its stdin"), input.as_bytes()).expect("it reads");
     assert!(child.wait().expect("it ends").success(), "{}: kq {line}", broker.name);

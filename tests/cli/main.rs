@@ -13,6 +13,7 @@ mod console;
 mod dump_log;
 mod generated;
 mod group;
+mod group_live;
 mod playground;
 mod screen;
 mod topic;

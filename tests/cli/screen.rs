@@ -126,13 +126,6 @@ pub fn check_kqd(lines: &str, expected: Expect) {
     expected.assert_eq(&story(lines, kqd()));
 }
 
-/// As [`check`], on Apache Kafka only, where its jars are: for what kqd does not have yet.
-pub fn check_kafka(lines: &str, expected: Expect) {
-    for broker in brokers().into_iter().filter(|broker| broker.name == "kafka") {
-        expected.assert_eq(&story(lines, broker));
-    }
-}
-
 /// As [`check`], with no broker to go to.
 pub fn check_alone(home: &str, lines: &str, expected: Expect) {
     let _ = std::fs::remove_dir_all(scratch(home));

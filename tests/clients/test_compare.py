@@ -117,6 +117,34 @@ def test_altering_settings(both, same, topic):
     same("kafka.admin.ConfigCommand", "--describe", *entity)
 
 
+def test_settings_of_a_group(both, jvm, same, topic):
+    """Told, changed, taken back and refused in the same words, whether there is such a group or not."""
+    entity = ["--entity-type", "groups", "--entity-name", topic]
+    config = "kafka.admin.ConfigCommand"
+    out = same(config, "--describe", "--all", *entity)
+    assert "consumer.session.timeout.ms=6000 " in out and "streams.num.standby.replicas=0" in out
+    same(config, "--alter", *entity, "--add-config",
+         "consumer.session.timeout.ms=50000,consumer.heartbeat.interval.ms=6000,share.auto.offset.reset=by_duration:PT1H,"
+         "share.isolation.level=read_committed,share.renew.acknowledge.enable=false,streams.num.standby.replicas=2")
+    same(config, "--alter", *entity, "--delete-config", "streams.num.standby.replicas")
+    create_on_both(both, topic + "-settled")
+    for all_of_them in ([], ["--all"]):
+        out = same(config, "--describe", *all_of_them, *entity)
+        assert "consumer.heartbeat.interval.ms=6000" in out
+    for wrong in ["no.such=1", "consumer.assignor.offload.enable=true", "consumer.session.timeout.ms=soon", "consumer.session.timeout.ms=0",
+                  "consumer.session.timeout.ms=5999", "consumer.session.timeout.ms=60001", "consumer.heartbeat.interval.ms=299",
+                  "consumer.heartbeat.interval.ms=15001", "consumer.session.timeout.ms=6000", "consumer.assignment.interval.ms=15001",
+                  "share.auto.offset.reset=never", "share.auto.offset.reset=by_duration:-PT1H", "share.auto.offset.reset=by_duration:1h",
+                  "share.isolation.level=serializable", "share.delivery.count.limit=1", "share.delivery.count.limit=11", "share.record.lock.duration.ms=999",
+                  "share.record.lock.duration.ms=14999", "share.partition.max.record.locks=99", "share.partition.max.record.locks=4001",
+                  "share.renew.acknowledge.enable=perhaps", "streams.num.standby.replicas=3", "streams.num.standby.replicas=-1",
+                  "streams.initial.rebalance.delay.ms=-1", "streams.session.timeout.ms=60001"]:
+        ours, theirs = (jvm.run(config, "--bootstrap-server", b.bootstrap, "--alter", *entity, "--add-config", wrong) for b in both)
+        assert (ours.code, plain(ours.out, both[0])) == (theirs.code, plain(theirs.out, both[1])), wrong
+        assert plain(ours.err, both[0]) == plain(theirs.err, both[1]) and theirs.code != 0, wrong
+        assert "Exception: " in theirs.out + theirs.err, wrong
+
+
 def test_offsets_log_dirs_and_deleting_records(both, same, topic, tmp_path):
     create_on_both(both, topic, retention_ms="-1")
     for n in range(20):

@@ -54,6 +54,11 @@ impl Client {
         look: impl FnOnce(&A::Response<'_>) -> T,
     ) -> T {
         let correlation = self.send::<A>(version, request).unwrap();
+        self.answer::<A, T>(version, correlation, look)
+    }
+
+    /// Reads the next answer, which is to the request of that correlation id, and hands it to `look`.
+    pub fn answer<A: Api, T>(&mut self, version: i16, correlation: i32, look: impl FnOnce(&A::Response<'_>) -> T) -> T {
         let frame = self.receive().unwrap();
         let mut reader = Reader::new(&frame);
         let flexible = version >= <A::Response<'_> as Message<'_>>::FLEXIBLE_FROM;

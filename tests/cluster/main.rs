@@ -2,8 +2,11 @@
 
 mod broker;
 mod client;
+mod member;
 
 mod durability;
+mod group_configs;
+mod groups;
 mod hostile;
 mod limits;
 mod seen;

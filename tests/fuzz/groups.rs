@@ -6,7 +6,7 @@ use crate::damage::{Dice, damage};
 use kq::config::{BrokerSettings, GroupSettings, parse_properties};
 use kq::error::ErrorCode;
 use kq::group::command::{Commit, CommitTopic, Identity, Join, Sync};
-use kq::group::{Command, Cx, Record, Reply, Shard, Topics, replay_batches};
+use kq::group::{Command, Cx, NO_OWN, Record, Reply, Shard, Topics, replay_batches};
 use kq::record::{Builder, Codec};
 use kq::types::{Millis, TopicId, Uuid};
 use std::time::{Duration, Instant};
@@ -56,7 +56,7 @@ impl Told {
         self.token += 1;
         let fresh = Uuid(u128::from(self.token).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
         let (now, settings, record_bytes_max) = (self.now, &self.settings, 1 << 20);
-        let cx = Cx { now, settings, topics: &NoTopics, fresh, record_bytes_max };
+        let cx = Cx { now, settings, own: NO_OWN, topics: &NoTopics, fresh, record_bytes_max };
         let outcome = work(&mut self.shard, &cx, self.token);
         self.records.extend(outcome.records);
         outcome.replies

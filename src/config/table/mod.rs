@@ -1,9 +1,10 @@
 //! The table of broker settings: every one of Apache Kafka 4.3, those of older versions that files still have, kq's own.
 //!
-//! One file per theme, each sorted by name. The topic configs are in [`topic`].
+//! One file per theme, each sorted by name. The topic configs are in [`topic`], those of one group in [`group`].
 
 mod clean;
 mod cluster;
+pub mod group;
 mod groups;
 mod log;
 mod node;
@@ -101,7 +102,7 @@ pub fn is_sensitive(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{THEMES, all, family, find, is_sensitive, topic};
+    use super::{THEMES, all, family, find, group, is_sensitive, topic};
     use crate::config::setting::Use;
 
     #[test]
@@ -113,11 +114,12 @@ mod tests {
         names.sort_unstable();
         assert!(names.is_sorted_by(|a, b| a < b), "a name is in two themes");
         assert!(topic::TOPIC.is_sorted_by(|a, b| a.name < b.name));
+        assert!(group::GROUP.is_sorted_by(|a, b| a.name < b.name));
     }
 
     #[test]
     fn every_default_is_valid_and_every_row_is_documented() {
-        for row in all().chain(topic::TOPIC) {
+        for row in all().chain(topic::TOPIC).chain(group::GROUP) {
             if let Some(default) = row.default {
                 row.check(default).expect("a default that its own rule accepts");
             }

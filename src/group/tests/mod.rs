@@ -3,6 +3,7 @@
 mod classic;
 mod limits;
 mod offsets;
+mod own;
 mod restarts;
 mod statics;
 mod teller;

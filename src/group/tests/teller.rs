@@ -5,7 +5,7 @@ use crate::config::{BrokerSettings, parse_properties};
 use crate::error::ErrorCode;
 use crate::group::command::*;
 use crate::group::consumer::Heartbeat;
-use crate::group::{Command, Cx, Outcome, Record, Shard, Token, Topics};
+use crate::group::{Command, Cx, NO_OWN, Outcome, Record, Shard, Token, Topics};
 use crate::types::{Millis, TopicId, Uuid};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -104,6 +104,7 @@ impl Teller {
         let cx = Cx {
             now: self.now,
             settings: &self.settings.groups,
+            own: NO_OWN,
             topics: &TwoTopics,
             fresh: Uuid([self.token as u8; 16]),
             record_bytes_max: 10_000,

@@ -69,8 +69,9 @@ pub fn run(ui: &mut Ui, ctx: &Ctx, args: &Args) -> Result<(), Failure> {
     let mut failures = Vec::new();
     let mut said = BTreeMap::new();
     if !args.change.dry_run {
-        if replaced > 0 && !args.change.yes {
-            ui.confirm(&format!("replace the offsets of group {} in {replaced} partition(s)?", args.to))?;
+        if replaced > 0 {
+            args.change
+                .confirm(ui, &format!("replace the offsets of group {} in {replaced} partition(s)?", args.to))?;
         }
         said = commit_all(&mut kafka, &args.to, &offsets, "copied", &mut failures)?;
     }

@@ -55,11 +55,7 @@ pub fn run(ui: &mut Ui, ctx: &Ctx, args: &Args) -> Result<(), Failure> {
         };
         groups.iter().filter_map(one).collect()
     } else {
-        if !args.change.yes {
-            let what =
-                if groups.len() == 1 { format!("group {}", groups[0]) } else { format!("{} groups", groups.len()) };
-            ui.confirm(&format!("delete {what} with all offsets?"))?;
-        }
+        args.change.confirm_delete(ui, "group", &groups, "all offsets")?;
         let mut told = kafka.delete_groups(&groups)?;
         let one = |group: &String| Some((group.clone(), told.remove(group)?.map(|()| "deleted".to_string())));
         groups.iter().filter_map(one).collect()

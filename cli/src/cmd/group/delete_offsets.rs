@@ -70,9 +70,7 @@ pub fn run(ui: &mut Ui, ctx: &Ctx, args: &Args) -> Result<(), Failure> {
             |place: &TopicPartition| Row { place: place.clone(), offset: offset(place), result: "planned".into() };
         places.iter().map(row).collect()
     } else {
-        if !args.change.yes {
-            ui.confirm(&format!("delete the offsets of group {group} in {} partition(s)?", places.len()))?;
-        }
+        args.change.confirm(ui, &format!("delete the offsets of group {group} in {} partition(s)?", places.len()))?;
         let told = kafka.delete_offsets(group, &places)?;
         let mut rows = Vec::new();
         for (place, result) in told {

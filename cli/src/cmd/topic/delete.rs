@@ -65,14 +65,7 @@ pub fn run(ui: &mut Ui, ctx: &Ctx, args: &Args) -> Result<(), Failure> {
         let row = |name: &String| Row { topic: name.clone(), result: if exists(name) { "exists" } else { "absent" } };
         return ui.rows(COLUMNS, &names.iter().map(row).collect::<Vec<_>>());
     }
-    if !args.change.yes {
-        let what = if names.len() == 1 {
-            format!("topic {}", names[0])
-        } else {
-            format!("{} topics ({})", names.len(), names.join(", "))
-        };
-        ui.confirm(&format!("delete {what} with all records?"))?;
-    }
+    args.change.confirm_delete(ui, "topic", &names, "all records")?;
     let mut retry = kafka.retry();
     let (mut rows, mut failures) = (Vec::new(), Vec::new());
     let mut open = names.clone();

@@ -84,14 +84,8 @@ pub fn run(ui: &mut Ui, ctx: &Ctx, args: &Args) -> Result<(), Failure> {
             |(key, offset): (&TopicPartition, &i64)| Row { partition: key.1, start: Some(*offset), result: "valid" };
         return ui.rows(COLUMNS, &targets.iter().map(row).collect::<Vec<_>>());
     }
-    if !args.change.yes {
-        ui.confirm(&format!(
-            "delete the records of topic {} below {} in {} partition(s)?",
-            args.name,
-            args.to,
-            targets.len()
-        ))?;
-    }
+    let (name, to, count) = (&args.name, &args.to, targets.len());
+    args.change.confirm(ui, &format!("delete the records of topic {name} below {to} in {count} partition(s)?"))?;
     let mut by_leader: BTreeMap<NodeId, Vec<DeleteRecordsPartition>> = BTreeMap::new();
     for ((topic, partition_index), &offset) in &targets {
         match kafka.cluster.leader(topic, *partition_index) {

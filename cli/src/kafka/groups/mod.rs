@@ -7,7 +7,7 @@ mod describe;
 mod offsets;
 
 pub use describe::{Described, Member};
-pub use offsets::{COMMIT_VERSION_MAX, Committed, FETCH_VERSION_MAX, Offsets};
+pub use offsets::{COMMIT_VERSION_MAX, Committed, FETCH_VERSION_MAX, Offsets, commit_topics};
 
 use super::{Kafka, To};
 use crate::failure::{Failure, Kind};

@@ -74,19 +74,7 @@ impl Kafka {
         group: &str,
         offsets: &Offsets,
     ) -> Result<BTreeMap<TopicPartition, Result<(), Failure>>, Failure> {
-        let mut topics: Vec<OffsetCommitRequestTopic<'_>> = Vec::new();
-        for ((topic, partition_index), committed) in offsets {
-            if topics.last().is_none_or(|last| last.name != topic.as_str()) {
-                topics.push(OffsetCommitRequestTopic { name: topic.as_str().into(), ..Default::default() });
-            }
-            let partition = OffsetCommitRequestPartition {
-                partition_index: *partition_index,
-                committed_offset: committed.offset,
-                committed_leader_epoch: committed.leader_epoch,
-                committed_metadata: Some(committed.metadata.as_str().into()),
-            };
-            topics.last_mut().into_iter().for_each(|last| last.partitions.push(partition.clone()));
-        }
+        let topics = commit_topics(offsets);
         let request = OffsetCommitRequest { group_id: group.into(), topics, ..Default::default() };
         self.at_one(group, |kafka, id| {
             let answer = kafka.call_up_to::<OffsetCommit>(To::Broker(id), &request, COMMIT_VERSION_MAX)?;
@@ -162,6 +150,24 @@ impl Kafka {
         };
         Ok(codes.into_iter().map(one).collect())
     }
+}
+
+/// Offsets as OffsetCommit takes them, topic by topic.
+pub fn commit_topics(offsets: &Offsets) -> Vec<OffsetCommitRequestTopic<'_>> {
+    let mut topics: Vec<OffsetCommitRequestTopic<'_>> = Vec::new();
+    for ((topic, partition_index), committed) in offsets {
+        if topics.last().is_none_or(|last| last.name != topic.as_str()) {
+            topics.push(OffsetCommitRequestTopic { name: topic.as_str().into(), ..Default::default() });
+        }
+        let Some(last) = topics.last_mut() else { continue };
+        last.partitions.push(OffsetCommitRequestPartition {
+            partition_index: *partition_index,
+            committed_offset: committed.offset,
+            committed_leader_epoch: committed.leader_epoch,
+            committed_metadata: Some(committed.metadata.as_str().into()),
+        });
+    }
+    topics
 }
 
 /// Codes that are the coordinator's, though they stand beside a partition.

@@ -13,7 +13,7 @@ use crate::group::command::{Identity, Join, Leaver, Reply, Sync};
 use crate::group::consumer::member::{each_held, without_epochs};
 use crate::group::consumer::record;
 use crate::group::consumer::*;
-use crate::group::{Alarm, Cx, Refusal, Topics};
+use crate::group::{Alarm, Cx, NO_OWN, Refusal, Topics};
 use crate::types::{Epoch, Millis, TopicId, Uuid};
 use crate::wire::consumer_protocol::ConsumerProtocolAssignment;
 use std::collections::{BTreeMap, BTreeSet};
@@ -150,7 +150,7 @@ impl World {
     }
 
     fn cx<'a>(now: Millis, settings: &'a GroupSettings, topics: &'a TopicTable) -> Cx<'a> {
-        Cx { now, settings, topics, fresh: Uuid::ZERO, record_bytes_max: 1 << 20 }
+        Cx { now, settings, own: NO_OWN, topics, fresh: Uuid::ZERO, record_bytes_max: 1 << 20 }
     }
 
     fn done<A>(&mut self, decision: Decision<A>) -> A {

@@ -8,7 +8,7 @@ use crate::group::command::{Identity, Join, Leaver, Reply, Sync};
 use crate::group::consumer::record::{self, Current};
 use crate::group::consumer::state::State;
 use crate::group::consumer::*;
-use crate::group::{Alarm, Cx, Refusal, Topics};
+use crate::group::{Alarm, Cx, NO_OWN, Refusal, Topics};
 use crate::types::{Epoch, Millis, TopicId, Uuid};
 use crate::wire::consumer_protocol::{ConsumerProtocolAssignment, ConsumerProtocolSubscription, OwnedPartitions};
 use std::collections::{BTreeMap, BTreeSet};
@@ -171,7 +171,7 @@ impl Teller {
     }
 
     pub fn cx<'a>(now: Millis, settings: &'a GroupSettings, topics: &'a TopicTable, fresh: u8) -> Cx<'a> {
-        Cx { now, settings, topics, fresh: Uuid([fresh; 16]), record_bytes_max: 1 << 20 }
+        Cx { now, settings, own: NO_OWN, topics, fresh: Uuid([fresh; 16]), record_bytes_max: 1 << 20 }
     }
 
     /// Time passes, and every alarm goes off when it should.

@@ -29,7 +29,8 @@ const TINY: Produce = Produce {
     rate: None,
     idempotent: false,
 };
-const ONE: Produce = Produce {
+/// 16 KB batches on one connection; what fills topics before something else is measured, too.
+pub const ONE: Produce = Produce {
     record_bytes: 1024,
     records_per_batch: 16,
     connections: 1,

@@ -9,7 +9,7 @@ use super::load::{Length, consume, produce};
 use super::measure::Measure;
 use super::measure::Measure::*;
 use super::plan::{Produce, Promise, Work};
-use super::rows::{MEMORY_LOADS, Row};
+use super::rows::{MEMORY_LOADS, ONE as FILL, Row};
 use super::serving::{client, has_groups, make_topic};
 use super::target::Sample;
 use super::tools::{consumer_tool, producer_tool, whole_process};
@@ -38,17 +38,6 @@ const LISTINGS: usize = 9;
 
 /// Brokers with data that outlive a run, by row and kind.
 pub type Kept = BTreeMap<(&'static str, Kind), Site>;
-
-/// What fills topics before something else is measured.
-const FILL: Produce = Produce {
-    record_bytes: 1024,
-    records_per_batch: 16,
-    connections: 1,
-    in_flight: 5,
-    partitions: 1,
-    rate: None,
-    idempotent: false,
-};
 
 /// Four of its batches fill 64 KB, so that a fetch of that size is full.
 const FOUR_IN_64K: Produce = Produce { records_per_batch: 15, ..FILL };

@@ -3,11 +3,9 @@
 use super::{Asked, Member, Word};
 use crate::failure::Failure;
 use crate::kafka::Kafka;
-use crate::kafka::groups::{COMMIT_VERSION_MAX, FETCH_VERSION_MAX, Offsets, explain};
+use crate::kafka::groups::{COMMIT_VERSION_MAX, FETCH_VERSION_MAX, Offsets, commit_topics, explain};
 use crate::kafka::offsets::TopicPartition;
-use kq::api::offset_commit::{
-    OffsetCommit, OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
-};
+use kq::api::offset_commit::{OffsetCommit, OffsetCommitRequest};
 use kq::api::offset_fetch::{
     OffsetFetch, OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
 };
@@ -80,19 +78,7 @@ impl Member {
         if offsets.is_empty() {
             return Ok(Word::Stay);
         }
-        let mut topics: Vec<OffsetCommitRequestTopic<'_>> = Vec::new();
-        for ((topic, partition_index), committed) in offsets {
-            if topics.last().is_none_or(|last| last.name != topic.as_str()) {
-                topics.push(OffsetCommitRequestTopic { name: topic.as_str().into(), ..Default::default() });
-            }
-            let partition = OffsetCommitRequestPartition {
-                partition_index: *partition_index,
-                committed_offset: committed.offset,
-                committed_leader_epoch: committed.leader_epoch,
-                committed_metadata: Some(committed.metadata.as_str().into()),
-            };
-            topics.last_mut().into_iter().for_each(|last| last.partitions.push(partition.clone()));
-        }
+        let topics = commit_topics(offsets);
         let request = OffsetCommitRequest {
             group_id: self.group.clone().into(),
             generation_id_or_member_epoch: self.generation,
