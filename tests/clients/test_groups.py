@@ -10,8 +10,8 @@ from group import Group
 COUNT = 200_000
 PARTITIONS = 6
 # Without kafka-python 3.0.12: a leader whose metadata changes right after its first assignment joins again, and now and then
-# never comes out of that, though its SyncGroup was answered: one in ten with members that join one after the other, the topic
-# known before. Of three that join at once it leaves one without partitions, with Apache Kafka as well. test_cross has
+# never comes out of that, though its SyncGroup was answered: 3 of 21 starts with members that join one after the other, the
+# topic known before. Of three that join at once it leaves one without partitions, with Apache Kafka as well. test_cross has
 # what it writes and reads without a group.
 CLIENTS = [("java", "classic"), ("java", "consumer"), ("confluent-kafka", "classic"), ("confluent-kafka", "consumer"),
            ("kcat", "classic")]
