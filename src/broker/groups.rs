@@ -43,6 +43,8 @@ pub struct Groups {
     gathered: u64,
     /// The earliest alarm of any shard, or an earlier time.
     wake_at: Option<Millis>,
+    /// When a partition that could not be loaded is to be loaded again: the earliest, or an earlier time.
+    load_at: Option<Millis>,
     /// When old offsets are looked for next, and in which partition.
     expire_at: Option<(Millis, Partition)>,
     seed: [u64; 2],
@@ -125,6 +127,7 @@ impl Groups {
             gathers: BTreeMap::new(),
             gathered: 0,
             wake_at: None,
+            load_at: None,
             expire_at: None,
             seed,
             topics_version: 0,
@@ -133,8 +136,7 @@ impl Groups {
     }
 
     pub(super) fn deadline(&self) -> Option<Millis> {
-        let again = self.coordinators.values().filter_map(|coordinator| coordinator.again_at);
-        again.chain(self.wake_at).chain(self.expire_at.map(|(at, _)| at)).min()
+        [self.wake_at, self.load_at, self.expire_at.map(|(at, _)| at)].into_iter().flatten().min()
     }
 
     fn fresh(&mut self) -> Uuid {
@@ -393,7 +395,9 @@ impl Broker {
                 coordinator.reading = true;
                 let pause_ms = coordinator.pause_ms.saturating_mul(2).clamp(LOAD_AGAIN_MS_MIN, LOAD_AGAIN_MS_MAX);
                 coordinator.pause_ms = pause_ms;
-                coordinator.again_at = Some(self.now.saturating_add(pause_ms));
+                let again_at = self.now.saturating_add(pause_ms);
+                coordinator.again_at = Some(again_at);
+                self.groups.load_at = Some(self.groups.load_at.map_or(again_at, |at| at.min(again_at)));
                 let message = format!(
                     "{OFFSETS_TOPIC}-{partition} cannot be loaded: {}; its groups are not served, the next try is in \
                      {pause_ms} ms",
@@ -448,6 +452,9 @@ impl Broker {
 
     /// Begins again with what could not be loaded before.
     fn load_groups_again(&mut self, now: Millis, out: &mut Vec<Effect<'_>>) {
+        if self.groups.load_at.is_none_or(|at| at > now) {
+            return;
+        }
         let due = |(_, c): &(&Partition, &Coordinator)| c.again_at.is_some_and(|at| at <= now);
         let due: Vec<(Partition, LogId)> =
             self.groups.coordinators.iter().filter(due).map(|(partition, c)| (*partition, c.log)).collect();
@@ -459,6 +466,7 @@ impl Broker {
             (coordinator.shard, coordinator.loading, coordinator.reading) = (Shard::default(), Some(start), false);
             self.load_groups(partition, out);
         }
+        self.groups.load_at = self.groups.coordinators.values().filter_map(|c| c.again_at).min();
     }
 
     /// Alarms and expiry that are due.

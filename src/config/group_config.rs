@@ -6,14 +6,14 @@
 use super::broker::BrokerSettings;
 use super::error::ConfigError;
 use super::group::GroupSettings;
-use super::nearest::nearest;
 use super::setting::Setting;
 use super::table::group::{BOUNDS, GROUP, synonym};
+use super::table::{self, row};
 use std::collections::BTreeMap;
 
 /// The row of a group config.
 pub fn find(name: &str) -> Option<&'static Setting> {
-    GROUP.binary_search_by(|setting| setting.name.cmp(name)).ok().and_then(|at| GROUP.get(at))
+    row(GROUP, name)
 }
 
 /// All group configs, by name.
@@ -23,11 +23,7 @@ pub fn all() -> &'static [Setting] {
 
 /// Kafka's message for a name that no group config has.
 pub fn unknown(name: &str) -> ConfigError {
-    let error = ConfigError::new(format!("Unknown group config name: {name}"));
-    match nearest(name, GROUP.iter().map(|setting| setting.name)) {
-        Some(near) => error.hint(format!("did you mean {near}?")),
-        None => error,
-    }
+    table::unknown("group", GROUP, name)
 }
 
 /// Checks all own values of a group, seen together and beside what the broker allows.

@@ -2,9 +2,9 @@
 
 use super::broker::BrokerSettings;
 use super::error::ConfigError;
-use super::nearest::nearest;
 use super::setting::{Setting, list, parse_bool};
 use super::table::topic::TOPIC;
+use super::table::{self, row};
 use std::collections::BTreeMap;
 
 /// What the broker does with the compression of a produced batch.
@@ -178,7 +178,7 @@ impl TopicSettings {
 
 /// The row of a topic config.
 pub fn find(name: &str) -> Option<&'static Setting> {
-    TOPIC.binary_search_by(|setting| setting.name.cmp(name)).ok().and_then(|at| TOPIC.get(at))
+    row(TOPIC, name)
 }
 
 /// All topic configs, by name.
@@ -188,11 +188,7 @@ pub fn all() -> &'static [Setting] {
 
 /// Kafka's message for a name that no topic config has.
 pub fn unknown(name: &str) -> ConfigError {
-    let error = ConfigError::new(format!("Unknown topic config name: {name}"));
-    match nearest(name, TOPIC.iter().map(|setting| setting.name)) {
-        Some(near) => error.hint(format!("did you mean {near}?")),
-        None => error,
-    }
+    table::unknown("topic", TOPIC, name)
 }
 
 /// The value that is in force for one topic config: the topic's own, the broker's, the default.

@@ -8,8 +8,7 @@ use kq::api::consumer_group_heartbeat::{ConsumerGroupHeartbeat, ConsumerGroupHea
 use kq::api::offset_commit::{
     OffsetCommit, OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
-use kq::wire::header::{RequestHeader, decode_response};
-use kq::wire::{Message, Reader, Writer};
+use kq::client::{Connection, Handshake, frame_length};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -23,6 +22,7 @@ const BEAT: Duration = Duration::from_millis(50);
 
 struct Member {
     stream: TcpStream,
+    connection: Connection,
     id: &'static str,
     epoch: i32,
     owned: Vec<TopicPartitions>,
@@ -33,7 +33,11 @@ impl Member {
     fn enter(broker: &Broker, id: &'static str) -> Member {
         let stream = TcpStream::connect(&broker.address).expect("the broker listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
-        let mut member = Member { stream, id, epoch: 0, owned: Vec::new() };
+        let mut connection = Connection::new("cli-test", ("cli-test", "1"));
+        let hello = connection.negotiate();
+        let mut member = Member { stream, connection, id, epoch: 0, owned: Vec::new() };
+        let answer = member.exchange(&hello);
+        assert_eq!(member.connection.negotiated(answer), Ok(Handshake::Ready));
         member.beat();
         member
     }
@@ -90,27 +94,27 @@ impl Member {
         });
     }
 
+    /// At most in this version: later ones name topics by their ids.
     fn call<A: Api, T>(
         &mut self,
-        version: i16,
+        version_max: i16,
         request: &A::Request<'_>,
         look: impl FnOnce(&A::Response<'_>) -> T,
     ) -> T {
-        let mut writer = Writer::new();
-        writer.i32(0);
-        let client_id = Some("cli-test".into());
-        RequestHeader { api_key: A::KEY, api_version: version, correlation_id: 1, client_id }.encode(&mut writer, true);
-        request.write(&mut writer, version);
-        let length = writer.len() - 4;
-        writer.patch_u32(0, u32::try_from(length).expect("a small frame"));
-        self.stream.write_all(&writer.into_bytes()).expect("it is written");
+        let frame = self.connection.request_up_to::<A>(request, version_max).expect("a version that both speak");
+        let frame = self.exchange(&frame);
+        let answer = self.connection.answer::<A>(frame).expect("its answer");
+        look(&answer.read().expect("it can be read"))
+    }
+
+    /// Sends a frame, and takes the one that answers it.
+    fn exchange(&mut self, frame: &[u8]) -> Vec<u8> {
+        self.stream.write_all(frame).expect("it is written");
         let mut length = [0; 4];
         self.stream.read_exact(&mut length).expect("an answer");
-        let mut frame = vec![0; usize::try_from(i32::from_be_bytes(length)).expect("a length")];
-        self.stream.read_exact(&mut frame).expect("a whole answer");
-        let mut reader = Reader::new(&frame);
-        assert_eq!(decode_response(&mut reader, A::KEY, true), Ok(1));
-        look(&<A::Response<'_> as Message<'_>>::read(&frame[reader.position()..], version).expect("it can be read"))
+        let mut answer = vec![0; frame_length(length).expect("a length")];
+        self.stream.read_exact(&mut answer).expect("a whole answer");
+        answer
     }
 }
 

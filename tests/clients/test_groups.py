@@ -9,15 +9,18 @@ from group import Group
 
 COUNT = 200_000
 PARTITIONS = 6
+# Without kafka-python 3.0.12: a leader whose metadata changes right after its first assignment joins again, and now and then
+# never comes out of that, though its SyncGroup was answered: 3 of 21 starts with members that join one after the other, the
+# topic known before. Of three that join at once it leaves one without partitions, with Apache Kafka as well. test_cross has
+# what it writes and reads without a group.
 CLIENTS = [("java", "classic"), ("java", "consumer"), ("confluent-kafka", "classic"), ("confluent-kafka", "consumer"),
-           ("kafka-python", "classic"), ("kcat", "classic")]
+           ("kcat", "classic")]
 
 
 @pytest.mark.parametrize("client,protocol", CLIENTS, ids=["-".join(c) for c in CLIENTS])
 def test_members_come_and_go(broker, jvm, tmp_path, topic, client, protocol):
-    """All commit when they give partitions up. Java and confluent-kafka do that in the cooperative way;
-    kafka-python and kcat are eager. The members of kafka-python 3.0.12 come one after the other: when three join at once it leaves
-    one without partitions now and then, with Apache Kafka as well (a leader that joins before it knows the topic's partitions)."""
+    """All commit when they give partitions up. Java and confluent-kafka do that in the cooperative way; kcat is
+    eager."""
     with raw.Conn(broker) as c:
         assert raw.create(c, topic, PARTITIONS)[0] == 0
     group = Group(broker, jvm, tmp_path, client, protocol, topic, PARTITIONS)
@@ -29,12 +32,9 @@ def test_members_come_and_go(broker, jvm, tmp_path, topic, client, protocol):
 
 def come_and_go(group):
     a, b, s, again = group.member("a"), group.member("b"), group.member("static", "instance"), group.member("again", "instance")
-    members = (a, b, s)
-    for n, m in enumerate(members, 1):
+    for m in (a, b, s):
         m.go()
-        if group.client == "kafka-python":
-            group.settled(*members[:n])
-    group.settled(*members)
+    group.settled(a, b, s)
     group.produce(COUNT // 4)
     group.all_seen()
 

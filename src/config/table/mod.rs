@@ -16,6 +16,8 @@ mod share;
 pub mod topic;
 mod why;
 
+use super::error::ConfigError;
+use super::nearest::nearest;
 use super::setting::{Kind, Setting};
 
 type Theme = (&'static str, &'static [Setting]);
@@ -74,10 +76,22 @@ pub fn all() -> impl Iterator<Item = &'static Setting> {
 
 /// The row of a name.
 pub fn find(name: &str) -> Option<&'static Setting> {
-    THEMES.iter().find_map(|(_, rows)| {
-        let at = rows.binary_search_by(|setting| setting.name.cmp(name)).ok()?;
-        rows.get(at)
-    })
+    THEMES.iter().find_map(|(_, rows)| row(rows, name))
+}
+
+/// The row of a name among rows that are sorted by name.
+pub fn row(rows: &'static [Setting], name: &str) -> Option<&'static Setting> {
+    let at = rows.binary_search_by(|setting| setting.name.cmp(name)).ok()?;
+    rows.get(at)
+}
+
+/// Kafka's message for a name that none of these rows has; `kind` says of what they are the configs.
+pub fn unknown(kind: &str, rows: &'static [Setting], name: &str) -> ConfigError {
+    let error = ConfigError::new(format!("Unknown {kind} config name: {name}"));
+    match nearest(name, rows.iter().map(|setting| setting.name)) {
+        Some(near) => error.hint(format!("did you mean {near}?")),
+        None => error,
+    }
 }
 
 /// What is known about a name, if anything.

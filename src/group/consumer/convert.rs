@@ -1,8 +1,8 @@
 //! From a living classic group to a consumer group and back (KIP-848's online upgrade and downgrade).
 //!
-//! A group may change its protocol in the middle of a rebalance. Apache Kafka then goes on with what was shared out last
-//! (upgrade) or with what shall be (downgrade), and for a while a partition may have two readers. Here it goes on with
-//! what members may still hold: nobody is given anything before its owner has given it back.
+//! A group may change its protocol in the middle of a rebalance. What was shared out last (upgrade), or what shall be
+//! (downgrade), is then not yet what members hold. It goes on with what they may still hold: nobody is given anything
+//! before its owner has given it back.
 
 use super::member::{ClassicMetadata, Member, MemberState, Partitions, with_epoch};
 use super::record::{Current, Record};

@@ -396,6 +396,7 @@ impl Member {
             Asked::Coordinator => {
                 let response: FindCoordinatorResponse<'_> = read(bytes, COORDINATOR_VERSION);
                 self.knows_coordinator = response.coordinators[0].error_code == 0;
+                self.waits |= !self.knows_coordinator && self.pace > 1;
             }
             Asked::Metadata => self.take_metadata(cx, bytes),
             Asked::Join => self.joined(cx, bytes),
