@@ -3,6 +3,10 @@
 //! Everything is addressed by connection or by log. Record bytes are borrowed from the frame that brought them: an
 //! effect lives no longer than the pass of the loop that stepped its input.
 
+mod ensemble;
+
+pub use ensemble::{Ask, Change, EnsembleFault, Found, Heard, Life};
+
 use crate::error::ErrorCode;
 use crate::record::producer::Producers;
 use crate::types::{ConnId, Epoch, FileRange, LogId, Millis, NodeId, Offset, Partition, TopicId};
@@ -89,6 +93,8 @@ pub enum Input<'a> {
         /// The lane.
         lane: Lane,
     },
+    /// Something is heard of the ZooKeeper ensemble that holds the metadata.
+    Ensemble(Heard),
     /// A log directory was taken out of service after an IO error.
     DirFailed {
         /// Its index among `log.dirs`.
@@ -298,6 +304,8 @@ pub enum Effect<'a> {
         /// The request frame, without its four length bytes.
         frame: Vec<u8>,
     },
+    /// Something is wanted of the ZooKeeper ensemble that holds the metadata. Answered by [`Input::Ensemble`].
+    Ensemble(Ask),
     /// Look something up in storage. Answered by [`Input::Answer`] with the same token.
     Ask {
         /// Names the question.

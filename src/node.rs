@@ -96,6 +96,7 @@ impl Node {
             Input::Trimmed { log, generation, result } => broker.trimmed(log, generation, result, out),
             Input::PeerReply { node, lane, bytes } => api::peer::reply(broker, now, node, lane, bytes, out),
             Input::PeerLost { node, lane } => api::peer::lost(broker, now, node, lane, out),
+            Input::Ensemble(heard) => broker.ensemble_heard(now, heard, out),
             Input::DirFailed { dir } => broker.dir_failed(dir, out),
             Input::Tick => {}
             Input::Stop => {

@@ -8,6 +8,7 @@
 //! store flusher disk helpers           logs on real files, group commit, threads for what may block
 //! http pages metrics histogram note    what can be seen from outside
 //! clock timers mailbox                 time, and news from helper threads
+//! zookeeper                            a session with the ensemble that holds the metadata, if one does
 //! ```
 
 pub mod args;
@@ -31,6 +32,7 @@ pub mod shell;
 pub mod start;
 pub mod store;
 pub mod timers;
+pub mod zookeeper;
 
 pub use args::Options;
 pub use start::{Addresses, Failure, run};

@@ -13,6 +13,7 @@ use crate::pages;
 use crate::peers::Peers;
 use crate::store::{Done, PendingAppend, Store};
 use crate::timers::{Timer, Timers};
+use crate::zookeeper::ZooKeeper;
 use kq::config::BrokerSettings;
 use kq::error::ErrorCode;
 use kq::event::{Answer, Effect, Input, Question, Read, StorageFault};
@@ -34,6 +35,8 @@ pub struct Shell {
     pub links: Links,
     /// The connections to other nodes.
     pub peers: Peers,
+    /// The ensemble that holds the metadata, if one does.
+    pub zookeeper: Option<ZooKeeper>,
     /// The logs.
     pub store: Store,
     /// What helpers have finished.
@@ -73,6 +76,7 @@ impl Shell {
         Shell {
             links: Links::default(),
             peers: Peers::default(),
+            zookeeper: settings.cluster.zookeeper.clone().map(|at| ZooKeeper::new(at, mailbox.clone())),
             store,
             mailbox,
             settings,
@@ -127,6 +131,11 @@ impl Shell {
                     Effect::Note { level, message } => self.notes.write(level, &message),
                     Effect::Peer { node, lane, address } => self.peers.direct(self.now, node, lane, address),
                     Effect::Send { node, lane, frame } => self.peers.send(self.now, node, lane, frame),
+                    Effect::Ensemble(ask) => {
+                        if let Some(Err(why)) = self.zookeeper.as_mut().map(|zookeeper| zookeeper.ask(ask)) {
+                            self.fatal = Some(why);
+                        }
+                    }
                     Effect::Settings { settings } => {
                         self.store.compaction_enabled = settings.log_cleaner_enable;
                         self.settings = settings;
@@ -159,6 +168,8 @@ impl Shell {
                 return inputs.push(Input::Answer { token, answer: Answer::Content(result) });
             }
             Done::Resolved { node, lane, found } => return self.peers.resolved(node, lane, found),
+            Done::Ensemble(heard) => return inputs.push(Input::Ensemble(heard)),
+            Done::Note { level, message } => return self.notes.write(level, &message),
             done => done,
         };
         if let Done::Warmed { conn, failure } = &done {

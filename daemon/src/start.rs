@@ -7,6 +7,7 @@ use crate::mailbox::Mailbox;
 use crate::note::Notes;
 use crate::shell::Shell;
 use crate::store::{self, Store};
+use crate::zookeeper;
 use kq::broker::Endpoint;
 use kq::config::{BrokerSettings, Listener};
 use kq::event::Level;
@@ -66,7 +67,7 @@ fn serve(
     let seed = [random.number()?, random.number()?];
     // Directories first: a second kqd on the same data is told so, whatever its ports are.
     let mailbox = Mailbox::new().map_err(|e| format!("cannot set up the event loop: {e}"))?;
-    let (dirs, identity) = store::open_all(&settings, &mailbox, || random.id())?;
+    let (dirs, identity) = store::open_all(&settings, &mailbox, cluster_id, || random.id())?;
     let mut notes = open_notes(options, &settings)?;
     let outcome = bind(&settings);
     let (sockets, endpoints, addresses) = match outcome {
@@ -94,6 +95,9 @@ fn serve(
         on_ready(&addresses);
     });
     let mut shell = drive.into_shell();
+    if let Some(zookeeper) = &mut shell.zookeeper {
+        zookeeper.close();
+    }
     match end {
         Ok(End::Stopped) if !shell.ready => {
             shell.notes.warn("stopped while the logs were being opened: the next start will check them");
@@ -117,6 +121,19 @@ fn serve(
             shell.notes.error(&format!("cannot go on: {why}"));
             Err(why)
         }
+    }
+}
+
+/// The id of the cluster: the ensemble's where one holds the metadata, else that of the directories, or a new one.
+fn cluster_id(
+    settings: &BrokerSettings,
+    known: Option<Uuid>,
+    new_id: &mut dyn FnMut() -> Result<Uuid, String>,
+) -> Result<Uuid, String> {
+    match (&settings.cluster.zookeeper, known) {
+        (Some(at), known) => zookeeper::cluster_id(at, known, new_id),
+        (None, Some(known)) => Ok(known),
+        (None, None) => settings.cluster.new_cluster_id().map_or_else(new_id, Ok),
     }
 }
 

@@ -1,6 +1,7 @@
 //! DescribeQuorum (55), v0–v2. Who is in the metadata quorum, who leads it, and how far each has come (KIP-595).
 //!
 //! Offsets are places in the quorum's own log. When a voter last asked for entries is not known: entries are sent to it.
+//! Where the metadata are in ZooKeeper there is no quorum: the answer has the controller alone, and a message that says so.
 
 use super::{Api, At, Context};
 use crate::broker::Broker;
@@ -99,7 +100,10 @@ pub(super) fn handle(
         }],
     };
     let nodes = cluster.voters.iter().map(node).collect();
-    let response = DescribeQuorumResponse { error_message: None, topics, nodes, ..Default::default() };
+    let ensemble = cluster.zookeeper.as_ref();
+    let error_message = ensemble
+        .map(|at| format!("The metadata are in ZooKeeper at {}, not in a quorum of nodes.", at.connect()).into());
+    let response = DescribeQuorumResponse { error_message, topics, nodes, ..Default::default() };
     broker.reply(cx.to, &response, out);
 }
 

@@ -64,11 +64,15 @@ fn try_dispatch<'a>(
     let Some(row) = find(key) else {
         return Err(format!("API key {key} version {version} is not served"));
     };
+    // Without an embedded quorum there is no controller's listener: brokers come to the controller where they come to each
+    // other, which may be where clients come, too.
+    let shared = broker.settings.is_shared_with_nodes(frame.peer.listener);
     match for_nodes {
         true if !row.is_for_nodes() => return Err(format!("{} is not served on a controller's listener", row.name)),
-        false if !row.is_for_clients() => return Err(format!("{} is for nodes among each other", row.name)),
+        false if !row.is_for_clients() && !shared => return Err(format!("{} is for nodes among each other", row.name)),
         _ => {}
     }
+    let of_node = for_nodes || (shared && broker.is_spoken_on(frame.conn));
     if !row.serves(version) {
         if key == api_versions::ApiVersions::KEY {
             // KIP-511: the client learns the ranges from an answer that every client can read.
@@ -84,11 +88,11 @@ fn try_dispatch<'a>(
     // What came from another node stays here: it must not go in circles while nobody is sure who the controller is.
     // A node that is alone finds no other controller: its handler says what is wrong.
     let elsewhere = broker.settings.cluster.is_cluster() && !broker.is_controller();
-    if row.at == At::Controller && !for_nodes && elsewhere {
+    if row.at == At::Controller && !of_node && elsewhere {
         broker.pass_on(now, frame.conn, frame.slot, frame.bytes, out);
         return Ok(());
     }
-    if row.at == At::Controller && for_nodes && elsewhere {
+    if row.at == At::Controller && of_node && elsewhere {
         // Nor is it looked at: what is known here may be old. An answer without a body sends it on to the controller.
         let chunks = vec![Chunk::Bytes(correlation_id.to_be_bytes().to_vec())];
         out.push(Effect::Reply { conn: frame.conn, slot: frame.slot, chunks, throttle_ms: 0 });

@@ -2,7 +2,7 @@
 //!
 //! One fetch is under way to each leader, with every partition that is ready for it. The next one goes when all that the
 //! last one brought is safe. When other partitions become ready before the answer, a second one goes that has them all,
-//! which makes the leader answer the first. A partition with an error is left !lane.alone.contains_key(log) for a while, the others go on.
+//! which makes the leader answer the first. A partition with an error is left alone for a while, the others go on.
 
 use super::{Broker, State};
 use crate::error::ErrorCode;
@@ -233,12 +233,19 @@ impl Broker {
                 Some((broker.id, (host.to_owned(), port)))
             })
             .collect();
-        let gone = self.lanes.told.keys().filter(|(node, lane)| *lane == Lane::Fetch && !now.contains_key(node));
+        // Without an embedded quorum, a controller is reached where it is reached as a broker.
+        let lanes: &[Lane] = match self.settings.cluster.zookeeper {
+            Some(_) => &[Lane::Fetch, Lane::Control],
+            None => &[Lane::Fetch],
+        };
+        let gone = self.lanes.told.keys().filter(|(node, lane)| lanes.contains(lane) && !now.contains_key(node));
         for (node, lane) in gone.copied().collect::<Vec<_>>() {
             self.tell_address(node, lane, None, out);
         }
         for (node, address) in now {
-            self.tell_address(node, Lane::Fetch, Some(address), out);
+            for lane in lanes {
+                self.tell_address(node, *lane, Some(address.clone()), out);
+            }
         }
     }
 
@@ -252,8 +259,12 @@ impl Broker {
             Some(address) => self.lanes.told.insert((node, lane), address.clone()),
             None => self.lanes.told.remove(&(node, lane)),
         };
-        if moved && lane == Lane::Fetch {
-            self.fetch_lost(self.now, node);
+        if moved {
+            match lane {
+                Lane::Quorum => {}
+                Lane::Control => self.control_lost(self.now, node),
+                Lane::Fetch => self.fetch_lost(self.now, node),
+            }
         }
         if moved && address.is_some() {
             out.push(Effect::Peer { node, lane, address: None });

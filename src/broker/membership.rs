@@ -123,6 +123,11 @@ impl Broker {
         self.membership.speakers.insert(conn, broker);
     }
 
+    /// Whether another broker has spoken to the controller on this connection.
+    pub fn is_spoken_on(&self, conn: ConnId) -> bool {
+        self.membership.speakers.contains_key(&conn)
+    }
+
     /// A connection is gone. If a broker spoke on it, it may be gone with it.
     pub fn disconnected(&mut self, now: Millis, conn: ConnId, out: &mut Vec<Effect<'_>>) {
         self.sessions.disconnected(conn);
@@ -248,7 +253,12 @@ impl Broker {
         }
         if self.membership.note_at <= now {
             if self.membership.note_at > 0 {
+                let ensemble = self.settings.cluster.zookeeper.is_some();
                 let message = match (self.controller(), self.membership.epoch) {
+                    (None, _) if ensemble => {
+                        "waiting for a controller: none is elected in ZooKeeper, or ZooKeeper does not answer"
+                            .to_owned()
+                    }
                     (None, _) => "waiting for the quorum: no controller is elected, or none can be reached (hint: \
                                   are most of controller.quorum.voters running?)"
                         .to_owned(),

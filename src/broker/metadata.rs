@@ -4,10 +4,11 @@ use super::{Broker, META_LOG, Start};
 use crate::error::ErrorCode;
 use crate::event::{Appended, Effect, Level, LogName, Opened, StorageFault};
 use crate::log::LogConfig;
-use crate::meta::METADATA_TOPIC;
-use crate::meta::quorum::{Quorum, Restored};
+use crate::meta::quorum::{self, Quorum, Restored};
 use crate::meta::record::BadRecord;
+use crate::meta::{METADATA_TOPIC, MetaLog};
 use crate::types::{Millis, Offset, Partition, TopicId, Uuid};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// How long after the start retention runs for the first time, in milliseconds, at most (Kafka's delay).
@@ -48,6 +49,9 @@ impl Broker {
         if self.meta.fault.is_some() {
             return;
         }
+        if self.settings.cluster.zookeeper.is_some() {
+            return self.opened_mark(now, result, out);
+        }
         let starts = self.start == Start::Metadata;
         let read = result.and_then(|opened| {
             let (quorum, restored) = self.open_quorum(now, &opened.content).map_err(unreadable)?;
@@ -71,6 +75,34 @@ impl Broker {
             self.apply_decided(out);
             return self.drive_quorum(now, out);
         }
+        self.open_logs(now, out);
+    }
+
+    /// The log of a node whose metadata are in ZooKeeper only says so: what it says otherwise must not be overlooked.
+    fn opened_mark(&mut self, now: Millis, result: Result<Opened, StorageFault>, out: &mut Vec<Effect<'_>>) {
+        let read = result.map_err(|fault| fault.message).and_then(|opened| {
+            let marked = quorum::is_elsewhere(&opened.content).map_err(|e| e.to_string())?;
+            Ok((opened, marked))
+        });
+        let (opened, marked) = match read {
+            Ok(read) => read,
+            Err(why) => {
+                return out.push(Effect::Fatal { reason: format!("the metadata log cannot be used: {why}") });
+            }
+        };
+        // A directory without the mark is new: what this node had once is gone.
+        self.stopped_cleanly &= !opened.unclean && marked;
+        if !marked {
+            let (generation, base_offset) = (self.meta.generation, opened.end);
+            let batch = Cow::Owned(quorum::elsewhere(now));
+            out.push(Effect::Append { log: META_LOG, generation, base_offset, epoch: 0, batch });
+        }
+        self.meta.log = Some(MetaLog::Ensemble(Box::new(self.open_ensemble(now))));
+        self.drive_quorum(now, out);
+    }
+
+    /// The metadata are known: the logs that they name are opened.
+    pub(super) fn open_logs(&mut self, now: Millis, out: &mut Vec<Effect<'_>>) {
         self.apply_broker_settings(out);
         self.configure_groups();
         let partitions: Vec<(TopicId, Partition)> = self.all_partitions();
@@ -87,13 +119,14 @@ impl Broker {
         let snapshot = restored.snapshot.as_ref().map_or(0, |snapshot| snapshot.data.len());
         self.meta.end = opened.end;
         self.meta.bytes = opened.content.len().saturating_sub(snapshot) as i64;
-        self.meta.quorum = Some(quorum);
+        self.meta.log = Some(MetaLog::Quorum(Box::new(quorum)));
     }
 
     /// Every log is open: the controller may know of this process.
     pub(super) fn logs_are_open(&mut self, now: Millis, out: &mut Vec<Effect<'_>>) {
         let delay = self.settings.log_retention_check_interval_ms.clamp(1, RETENTION_DELAY_MS);
         self.retention_at = Some(now.saturating_add(delay));
+        self.stand();
         self.join(now, out);
         self.catch_up(now, out);
     }
@@ -131,10 +164,12 @@ impl Broker {
         }
         let end = match result {
             Ok(end) => end,
+            // What it says is known, and it is not written to again.
+            Err(_) if self.settings.cluster.zookeeper.is_some() => return,
             Err(fault) => return self.metadata_failed(fault, out),
         };
         while let Some((_, mark)) = self.meta.writing.pop_front_if(|(until, _)| *until <= end) {
-            if let Some(quorum) = &mut self.meta.quorum {
+            if let Some(quorum) = self.meta.log.as_mut().and_then(MetaLog::quorum) {
                 quorum.persisted(mark);
             }
             if let Some((_, start)) = self.meta.snapshot.take_if(|(snapshot, _)| *snapshot <= mark) {
@@ -164,6 +199,10 @@ impl Broker {
     /// really holds: that is on disk then and counts, though who asked for it was told otherwise. Later commands are tried
     /// again: one that deletes a topic may be what makes room.
     fn metadata_stumbled(&mut self, fault: &StorageFault, out: &mut Vec<Effect<'_>>) {
+        if self.settings.cluster.zookeeper.is_some() {
+            let reason = format!("the metadata log cannot be written: {}", fault.message);
+            return out.push(Effect::Fatal { reason });
+        }
         let message = format!("append to the metadata log failed: {}; opening it anew", fault.message);
         out.push(Effect::Note { level: Level::Error, message });
         self.meta.generation += 1;
@@ -181,7 +220,7 @@ impl Broker {
     }
 
     fn leave_quorum(&mut self, out: &mut Vec<Effect<'_>>) {
-        self.meta.quorum = None;
+        self.meta.log = None;
         self.meta.writing.clear();
         self.meta.snapshot = None;
         self.stop_deciding(out);

@@ -34,7 +34,7 @@ use crate::parked::{Parked, Then, Token, Waiting};
 use crate::replica::Leader;
 use crate::types::{ConnId, Epoch, LogId, Millis, NodeId, Partition, TopicId, Uuid};
 use crate::wire::{Message, Writer, header};
-use quorum::MetaLog;
+use quorum::Metadata;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -89,7 +89,7 @@ pub struct Broker {
     /// Groups that are coordinated here.
     groups: Groups,
     controller: Controller,
-    meta: MetaLog,
+    meta: Metadata,
     hosted: Vec<Option<Hosted>>,
     /// Logs by partition; `None` where this node has no copy.
     by_topic: BTreeMap<TopicId, Vec<Option<LogId>>>,
@@ -144,7 +144,7 @@ impl Broker {
             parked: Parked::default(),
             producer_ids: (0, 0),
             groups: Groups::new([seed[0].rotate_left(23), seed[1].rotate_left(41)]),
-            meta: MetaLog::new(seed[0].rotate_left(7) ^ seed[1]),
+            meta: Metadata::new(seed[0].rotate_left(7) ^ seed[1]),
             hosted: Vec::new(),
             by_topic: BTreeMap::new(),
             replication: replication::Replication::default(),

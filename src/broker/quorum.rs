@@ -1,15 +1,16 @@
-//! The broker in the metadata quorum: what its controller proposes, what other nodes say, and how committed entries become
-//! the state of this node.
+//! The broker and the cluster's metadata: what its controller proposes, what other nodes of the quorum say, or the ZooKeeper
+//! ensemble, and how committed entries become the state of this node.
 
 use super::{Broker, META_LOG, Start};
 use crate::config::BrokerSettings;
 use crate::error::ErrorCode;
-use crate::event::{Effect, StorageFault};
+use crate::event::{Effect, Heard, StorageFault};
+use crate::meta::ensemble::{self, Ensemble, EnsembleConfig};
 use crate::meta::quorum::{
     BadMessage, Entry, Index, Quorum, QuorumConfig, QuorumStatus, Ready, Restored, SnapshotData,
 };
 use crate::meta::quorum::{Term, Write};
-use crate::meta::{self, Image, Refusal, Reply, record::BadRecord, record::Record};
+use crate::meta::{self, Image, MetaLog, Refusal, Reply, record::BadRecord, record::Record};
 use crate::parked::{Part, Token, Waiting};
 use crate::types::{LogId, Millis, NodeId, Offset, Partition, TopicId};
 use std::borrow::Cow;
@@ -18,14 +19,14 @@ use std::collections::VecDeque;
 /// A leader of the quorum speaks so many times in the time after which its silence counts.
 const HEARTBEATS: i64 = 5;
 
-/// The metadata log, its quorum, and how far this node has come in it.
+/// The metadata log, and how far this node has come in it.
 #[derive(Debug, Default)]
-pub(super) struct MetaLog {
+pub(super) struct Metadata {
     pub generation: u32,
     pub fault: Option<StorageFault>,
     pub seed: u64,
-    /// The quorum; none while the log is not open, or out of service.
-    pub quorum: Option<Quorum>,
+    /// Where the log is; none while the journal is not open, or out of service.
+    pub log: Option<MetaLog>,
     /// Where the next batch goes.
     pub end: Offset,
     /// The ends of batches that are not known to be on disk, and their marks.
@@ -47,9 +48,9 @@ pub(super) struct MetaLog {
     outbox: Vec<(NodeId, Vec<u8>)>,
 }
 
-impl MetaLog {
+impl Metadata {
     pub fn new(seed: u64) -> Self {
-        MetaLog { seed, ..MetaLog::default() }
+        Metadata { seed, ..Metadata::default() }
     }
 }
 
@@ -68,13 +69,13 @@ impl Broker {
 
     /// The active controller, as far as this node knows: who leads the quorum, and may not decide yet.
     pub fn controller(&self) -> Option<NodeId> {
-        let quorum = self.meta.quorum.as_ref()?;
-        if quorum.is_alone() { Some(self.node) } else { quorum.leader() }
+        let log = self.meta.log.as_ref()?;
+        if log.is_alone() { Some(self.node) } else { log.leader() }
     }
 
     /// Where the nodes of the quorum are; `None` while the metadata log is not open.
     pub fn quorum_status(&self) -> Option<QuorumStatus> {
-        self.meta.quorum.as_ref().map(Quorum::status)
+        self.meta.log.as_ref().map(MetaLog::status)
     }
 
     /// This node has applied all metadata below this: the index of the next entry.
@@ -87,7 +88,7 @@ impl Broker {
     /// # Errors
     /// What no node of this quorum would say.
     pub fn quorum_told(&mut self, now: Millis, bytes: &[u8], out: &mut Vec<Effect<'_>>) -> Result<(), BadMessage> {
-        if let Some(quorum) = &mut self.meta.quorum {
+        if let Some(quorum) = self.meta.log.as_mut().and_then(MetaLog::quorum) {
             quorum.receive(bytes)?;
             self.drive_quorum(now, out);
         }
@@ -96,7 +97,7 @@ impl Broker {
 
     /// The connection to another node of the quorum broke.
     pub fn quorum_lost(&mut self, now: Millis, node: NodeId, out: &mut Vec<Effect<'_>>) {
-        if let Some(quorum) = &mut self.meta.quorum {
+        if let Some(quorum) = self.meta.log.as_mut().and_then(MetaLog::quorum) {
             quorum.unreachable(node);
             self.drive_quorum(now, out);
         }
@@ -104,8 +105,16 @@ impl Broker {
 
     /// Lets another node lead the quorum, before this one stops.
     pub fn hand_over_quorum(&mut self, now: Millis, out: &mut Vec<Effect<'_>>) {
-        if let Some(quorum) = &mut self.meta.quorum {
-            quorum.hand_over();
+        if let Some(log) = &mut self.meta.log {
+            log.hand_over();
+            self.drive_quorum(now, out);
+        }
+    }
+
+    /// Something is heard of the ZooKeeper ensemble.
+    pub fn ensemble_heard(&mut self, now: Millis, heard: Heard, out: &mut Vec<Effect<'_>>) {
+        if let Some(ensemble) = self.meta.log.as_mut().and_then(MetaLog::ensemble) {
+            ensemble.hear(now, heard);
             self.drive_quorum(now, out);
         }
     }
@@ -116,7 +125,7 @@ impl Broker {
     }
 
     pub(super) fn quorum_deadline(&self) -> Option<Millis> {
-        self.meta.quorum.as_ref()?.deadline()
+        self.meta.log.as_ref()?.deadline()
     }
 
     pub(super) fn tick_quorum(&mut self, now: Millis, out: &mut Vec<Effect<'_>>) {
@@ -126,10 +135,41 @@ impl Broker {
         }
         let notes = self.controller.take_notes();
         out.extend(notes.into_iter().map(|(level, message)| Effect::Note { level, message }));
-        let Some(quorum) = &mut self.meta.quorum else { return };
-        if quorum.deadline().is_some_and(|at| at <= now) {
-            quorum.tick(now);
+        let Some(log) = &mut self.meta.log else { return };
+        if log.deadline().is_some_and(|at| at <= now) {
+            log.tick(now);
             self.drive_quorum(now, out);
+        }
+    }
+
+    /// Asks the ensemble for what the journal of a node in a quorum would hold.
+    pub(super) fn open_ensemble(&self, now: Millis) -> Ensemble {
+        let listener = |(listener, at): (&crate::config::Listener, &super::Endpoint)| ensemble::Endpoint {
+            name: listener.name.clone(),
+            protocol: listener.protocol.name().to_owned(),
+            host: at.host.clone(),
+            port: at.port,
+        };
+        let endpoints = self.settings.listeners.iter().zip(&self.endpoints).map(listener).collect();
+        Ensemble::new(EnsembleConfig { node: self.node, endpoints, rack: self.settings.rack.clone() }, now)
+    }
+
+    /// Takes all that the ensemble had when it was read for the first time as the state of a node that has just started.
+    fn begin_with_ensemble(&mut self, now: Millis, out: &mut Vec<Effect<'_>>) {
+        let read = self.meta.backlog.drain(..).try_for_each(|decided| {
+            let (index, data) = match &decided {
+                Decided::State(snapshot) => (snapshot.index, &snapshot.data),
+                Decided::Entry(entry) => (entry.index, &entry.data),
+            };
+            if matches!(decided, Decided::State(_)) {
+                self.image = Image::default();
+            }
+            self.meta.applied = index;
+            meta::record::decode_log(data).map(|records| records.iter().for_each(|record| self.image.replay(record)))
+        });
+        match read {
+            Ok(()) => self.open_logs(now, out),
+            Err(e) => out.push(Effect::Fatal { reason: format!("the metadata in ZooKeeper cannot be read: {e}") }),
         }
     }
 
@@ -169,7 +209,7 @@ impl Broker {
     /// Whether a command can be decided here now. A quorum of one leads as soon as somebody wants something.
     pub(super) fn may_decide(&mut self, out: &mut Vec<Effect<'_>>) -> bool {
         if self.meta.active.is_none()
-            && let Some(quorum) = self.meta.quorum.as_mut().filter(|quorum| quorum.is_alone())
+            && let Some(quorum) = self.meta.log.as_mut().and_then(MetaLog::quorum).filter(|quorum| quorum.is_alone())
         {
             quorum.campaign();
             self.follow_leadership(out);
@@ -182,7 +222,7 @@ impl Broker {
         loop {
             self.follow_leadership(out);
             self.propose_decided(now, out);
-            let Some(ready) = self.meta.quorum.as_mut().and_then(|quorum| quorum.ready(now)) else { break };
+            let Some(ready) = self.meta.log.as_mut().and_then(|log| log.ready(now)) else { break };
             let Ready { journal, messages, snapshot, committed } = ready;
             if let Some(write) = journal {
                 self.write_journal(write, out);
@@ -193,6 +233,33 @@ impl Broker {
             self.apply_decided(out);
         }
         self.snapshot_if_due(now, out);
+        self.ask_ensemble(now, out);
+    }
+
+    /// Takes to the ensemble what is wanted of it.
+    fn ask_ensemble(&mut self, now: Millis, out: &mut Vec<Effect<'_>>) {
+        let Some(MetaLog::Ensemble(ensemble)) = &mut self.meta.log else { return };
+        out.extend(ensemble.take_asks().into_iter().map(Effect::Ensemble));
+        let notes = ensemble.take_notes();
+        out.extend(notes.into_iter().map(|(level, message)| Effect::Note { level, message }));
+        let (loaded, broken) = (ensemble.is_loaded(), ensemble.broken().map(str::to_owned));
+        if let Some(why) = broken {
+            let message = format!("the metadata in ZooKeeper cannot be read: {why}");
+            return match self.start {
+                Start::Metadata => out.push(Effect::Fatal { reason: message }),
+                _ => self.metadata_failed(StorageFault { code: ErrorCode::KafkaStorageError, message }, out),
+            };
+        }
+        if loaded && self.start == Start::Metadata {
+            self.begin_with_ensemble(now, out);
+        }
+    }
+
+    /// Every log is open: this node may be the controller.
+    pub(super) fn stand(&mut self) {
+        if let Some(ensemble) = self.meta.log.as_mut().and_then(MetaLog::ensemble) {
+            ensemble.stand();
+        }
     }
 
     fn queue(&mut self, snapshot: Option<SnapshotData>, entries: Vec<Entry>) {
@@ -211,7 +278,7 @@ impl Broker {
 
     /// The controller decides here while this node leads and has applied what was decided before.
     fn follow_leadership(&mut self, out: &mut Vec<Effect<'_>>) {
-        let leads = self.meta.quorum.as_ref().and_then(Quorum::active);
+        let leads = self.meta.log.as_ref().and_then(MetaLog::active);
         if self.meta.active == leads {
             return;
         }
@@ -254,7 +321,7 @@ impl Broker {
                 continue;
             }
             let data = meta::record::encode_batch(now, records);
-            let proposed = self.meta.quorum.as_mut().and_then(|quorum| quorum.propose(data).ok());
+            let proposed = self.meta.log.as_mut().and_then(|log| log.propose(data).ok());
             match proposed {
                 Some(at) => self.meta.flight = Some(at),
                 None => self.stop_deciding(out),
@@ -278,13 +345,18 @@ impl Broker {
 
     /// The log must not grow for ever: from time to time, what its entries make takes their place.
     fn snapshot_if_due(&mut self, now: Millis, out: &mut Vec<Effect<'_>>) {
-        let due = self.meta.bytes >= self.settings.cluster.metadata_snapshot_bytes;
+        let bytes_max = self.settings.cluster.metadata_snapshot_bytes;
+        let due = match &self.meta.log {
+            Some(MetaLog::Quorum(_)) => self.meta.bytes >= bytes_max,
+            Some(MetaLog::Ensemble(ensemble)) => ensemble.wants_snapshot(bytes_max),
+            None => false,
+        };
         if !due || self.meta.snapshot.is_some() || !self.meta.backlog.is_empty() {
             return;
         }
         let (index, image) = (self.meta.applied, &self.image);
-        let Some(quorum) = self.meta.quorum.as_mut().filter(|quorum| quorum.applied() >= index) else { return };
-        let written = quorum.compact(now, index, || match image.records() {
+        let Some(log) = self.meta.log.as_mut().filter(|log| log.applied() >= index) else { return };
+        let written = log.compact(now, index, || match image.records() {
             records if records.is_empty() => Vec::new(),
             records => meta::record::encode_batch(now, &records),
         });
@@ -303,7 +375,7 @@ impl Broker {
                 Decided::State(snapshot) => self.install(&snapshot, out),
             };
             if let Err(e) = applied {
-                let message = format!("metadata that the quorum has committed cannot be read: {e}");
+                let message = format!("committed metadata cannot be read: {e}");
                 return self.metadata_failed(StorageFault { code: ErrorCode::KafkaStorageError, message }, out);
             }
         }

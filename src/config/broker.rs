@@ -175,6 +175,12 @@ impl BrokerSettings {
         listener >= self.listeners.len()
     }
 
+    /// Whether brokers come to the controller through this listener, beside clients: so it is where the metadata are in
+    /// ZooKeeper.
+    pub fn is_shared_with_nodes(&self, listener: usize) -> bool {
+        self.cluster.zookeeper.is_some() && listener == self.cluster.inter_broker_listener
+    }
+
     /// True when an acknowledged record is on disk for topics without own values (`log.flush.interval.messages = 1`).
     pub fn acknowledged_is_on_disk(&self) -> bool {
         self.topic.flush_messages == 1
@@ -340,8 +346,13 @@ fn one_node_id(values: &mut Values) -> Result<(), ConfigError> {
 fn replicate_offsets(values: &mut Values) -> Option<String> {
     let name = "offsets.topic.replication.factor";
     let voters = list(values.get("controller.quorum.voters").unwrap_or_default()).count();
-    if voters < 2 || values.get(name).is_some() {
+    let ensemble = values.get("zookeeper.connect").is_some_and(|connect| !connect.is_empty());
+    if (voters < 2 && !ensemble) || values.get(name).is_some() {
         return None;
+    }
+    if ensemble {
+        values.insert(name, OFFSETS_REPLICAS_MAX.to_string());
+        return Some(format!("{name} is {OFFSETS_REPLICAS_MAX}: zookeeper.connect is set"));
     }
     let factor = voters.min(OFFSETS_REPLICAS_MAX);
     values.insert(name, factor.to_string());

@@ -4,6 +4,7 @@
 use super::error::ConfigError;
 use super::listener::{Listener, SecurityProtocol, split_host_port};
 use super::setting::{list, parse_bool};
+use super::zookeeper::ZooKeeperSettings;
 use crate::types::Uuid;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -34,6 +35,8 @@ pub struct Voter {
 pub struct ClusterSettings {
     /// `controller.quorum.voters`, by id. Empty when the node is alone: its own quorum, without a controller listener.
     pub voters: Vec<Voter>,
+    /// `zookeeper.connect`: the metadata are in an ensemble, instead of with the voters.
+    pub zookeeper: Option<ZooKeeperSettings>,
     /// The listeners of `listeners` that `controller.listener.names` names: opened when there are voters. Their listener
     /// indexes follow those of the clients' listeners.
     pub controller_listeners: Vec<Listener>,
@@ -120,6 +123,7 @@ impl ClusterSettings {
             controller_listeners: if voters.is_empty() { Vec::new() } else { addresses.controllers.clone() },
             inter_broker_listener: inter_broker(raw(INTER_BROKER), addresses)?,
             voters,
+            zookeeper: ZooKeeperSettings::read(&raw)?,
             quorum_fetch_timeout_ms: long("controller.quorum.fetch.timeout.ms")?,
             metadata_snapshot_bytes: long("metadata.log.max.record.bytes.between.snapshots")?,
             broker_heartbeat_interval_ms: long("broker.heartbeat.interval.ms")?,
@@ -140,6 +144,11 @@ impl ClusterSettings {
                 socket_timeout_ms: long("replica.socket.timeout.ms")?,
             },
         };
+        if settings.zookeeper.is_some() {
+            settings.check_no_quorum(raw(VOTERS))?;
+            settings.check_times(&raw)?;
+            return Ok(settings);
+        }
         match settings.voters.is_empty() {
             true => refuse_a_quorum_to_be_found(raw("controller.quorum.bootstrap.servers"))?,
             false => settings.check(&raw, node_id, addresses)?,
@@ -147,9 +156,9 @@ impl ClusterSettings {
         Ok(settings)
     }
 
-    /// Whether there are other nodes.
+    /// Whether there are other nodes, or may be.
     pub fn is_cluster(&self) -> bool {
-        self.voters.len() > 1
+        self.voters.len() > 1 || self.zookeeper.is_some()
     }
 
     /// The voters' ids, in order.
@@ -158,9 +167,9 @@ impl ClusterSettings {
     }
 
     /// The id of a cluster that has none yet: made of the voters, so that all nodes make the same one without asking each
-    /// other. `None` for a node alone.
+    /// other. `None` for a node alone, and where an ensemble knows it.
     pub fn new_cluster_id(&self) -> Option<Uuid> {
-        if !self.is_cluster() {
+        if self.voters.len() < 2 {
             return None;
         }
         let mut hash = FNV_OFFSET;
@@ -262,6 +271,16 @@ impl ClusterSettings {
             }
         }
         Ok(())
+    }
+
+    fn check_no_quorum(&self, voters: &str) -> Result<(), ConfigError> {
+        match self.voters.is_empty() {
+            true => Ok(()),
+            false => {
+                Err(ConfigError::invalid(VOTERS, voters, "zookeeper.connect is set, and the metadata are in one place")
+                    .hint(format!("keep either {VOTERS} or zookeeper.connect")))
+            }
+        }
     }
 
     fn check_times<'v>(&self, raw: &impl Fn(&str) -> &'v str) -> Result<(), ConfigError> {

@@ -21,6 +21,7 @@ pub mod setting;
 pub mod table;
 pub mod topic;
 mod values;
+pub mod zookeeper;
 
 pub use broker::BrokerSettings;
 pub use change::{Op, apply_op};
@@ -34,3 +35,4 @@ pub use parse::{Entry, parse_properties, parse_toml};
 pub use setting::{Dynamic, Kind, Rule, Setting, Use};
 pub use topic::{CompressionType, TimestampType, TopicSettings};
 pub use values::Values;
+pub use zookeeper::ZooKeeperSettings;

@@ -1,11 +1,14 @@
 //! The cluster's metadata as a log of records: who decides them ([`Controller`]) and what they make ([`Image`]).
 
+mod backend;
 mod controller;
+pub mod ensemble;
 mod image;
 pub mod quorum;
 pub mod record;
 mod snapshot;
 
+pub use backend::MetaLog;
 pub use controller::{
     Chosen, Command, Committed, ConfigChange, Controller, Created, DryRun, Election, FactorChange, Heartbeat,
     IsrChange, MorePartitions, NewTopic, Ongoing, PRODUCER_ID_BLOCK, PartitionResult, PartitionState, Reassignment,

@@ -12,3 +12,4 @@ mod limits;
 mod seen;
 mod settings;
 mod start;
+mod zookeeper;

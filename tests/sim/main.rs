@@ -1,7 +1,7 @@
 //! The simulator: the production core, a virtual clock, disks that forget, clients that keep count.
 //!
 //! Four kinds of worlds: one of producers and consumers, one of groups and their members, one of the metadata quorum alone,
-//! and clusters of several nodes. A failing seed is the whole bug report: `KQ_SEED=17 cargo test --profile ci --test sim`,
+//! and clusters of several nodes, every third of them around a ZooKeeper ensemble. A failing seed is the whole bug report: `KQ_SEED=17 cargo test --profile ci --test sim`,
 //! or `KQ_GROUP_SEED=17`, `KQ_QUORUM_SEED=17`, `KQ_CLUSTER_SEED=17`. `KQ_SIM_SEEDS` sets how many seeds of each kind are
 //! tried, `KQ_CLUSTER_SEEDS` how many clusters; with `KQ_SIM_GO_ON` all that fail are told.
 
@@ -13,6 +13,7 @@ mod chance;
 mod client;
 mod cluster;
 mod consumer;
+mod ensemble;
 mod member;
 mod oracle;
 mod producer;

@@ -38,6 +38,7 @@ impl Verb {
 
 /// The quorum as a whole.
 struct Summary {
+    backend: &'static str,
     leader: i32,
     epoch: i32,
     high_watermark: i64,
@@ -54,6 +55,9 @@ struct Member {
 }
 
 const SUMMARY: &[Column<Summary>] = &[
+    Column::new("backend", "string: where the metadata are: quorum (with these nodes), or zookeeper", |s| {
+        json!(s.backend)
+    }),
     Column::new("leader", "integer: the node that leads; -1 while there is none", |s| json!(s.leader)),
     Column::new("epoch", "integer: how often there was an election, at least", |s| json!(s.epoch)),
     Column::new("high_watermark", "integer: everything below is agreed upon", |s| json!(s.high_watermark)),
@@ -74,12 +78,19 @@ fn status(ui: &mut Ui, ctx: &Ctx, args: &StatusArgs) -> Result<(), Failure> {
     let (mut summary, mut members) = (Vec::new(), Vec::new());
     if !ui.wants_schema() {
         let mut kafka = ctx.kafka(ui, &args.common.connect, args.common.timeout.get())?;
-        (summary, members) = ask(&mut kafka)?;
+        let (backend, found) = ask(&mut kafka)?;
+        (summary, members) = found;
+        if let Some(words) = backend {
+            ui.note(words);
+        }
     }
     ui.sections(&[section("summary", SUMMARY, &summary), section("members", MEMBERS, &members)])
 }
 
-fn ask(kafka: &mut Kafka) -> Result<(Vec<Summary>, Vec<Member>), Failure> {
+/// What keeps the metadata in its own words where that is not the quorum; the quorum.
+type Found = (Option<String>, (Vec<Summary>, Vec<Member>));
+
+fn ask(kafka: &mut Kafka) -> Result<Found, Failure> {
     let partitions = vec![PartitionData { partition_index: 0 }];
     let request = DescribeQuorumRequest { topics: vec![TopicData { topic_name: METADATA_TOPIC.into(), partitions }] };
     let answer = kafka.call::<DescribeQuorum>(To::Any, &request)?;
@@ -92,13 +103,16 @@ fn ask(kafka: &mut Kafka) -> Result<(Vec<Summary>, Vec<Member>), Failure> {
     let quorum = response.topics.first().and_then(|topic| topic.partitions.first());
     let quorum = quorum.ok_or_else(|| Failure::new("PROTOCOL", "the answer does not have the metadata quorum"))?;
     failed(quorum.error_code, quorum.error_message.as_deref())?;
+    // A quorum has nothing to say besides.
+    let elsewhere = response.error_message.as_deref().filter(|words| words.contains("ZooKeeper")).map(str::to_owned);
     let summary = Summary {
+        backend: if elsewhere.is_some() { "zookeeper" } else { "quorum" },
         leader: quorum.leader_id,
         epoch: quorum.leader_epoch,
         high_watermark: quorum.high_watermark,
         voters: quorum.current_voters.len(),
     };
-    Ok((vec![summary], members(&response, quorum)))
+    Ok((elsewhere, (vec![summary], members(&response, quorum))))
 }
 
 fn members(response: &DescribeQuorumResponse<'_>, quorum: &PartitionResult<'_>) -> Vec<Member> {

@@ -61,20 +61,25 @@ pub struct Identity {
     pub log_dirs: Vec<Uuid>,
 }
 
-/// Opens all log directories.
+/// Makes an id that nobody has.
+type NewId<'a> = &'a mut dyn FnMut() -> Result<Uuid, String>;
+
+/// Opens all log directories. `cluster_id` tells which cluster they are to belong to, given the one that they belong to
+/// already.
 ///
 /// # Errors
 /// One line: which directory, what is wrong with it, what to do.
 pub fn open_all(
     settings: &BrokerSettings,
     mailbox: &Mailbox<Done>,
-    new_id: impl FnMut() -> Result<Uuid, String>,
+    cluster_id: impl FnOnce(&BrokerSettings, Option<Uuid>, NewId<'_>) -> Result<Uuid, String>,
+    mut new_id: impl FnMut() -> Result<Uuid, String>,
 ) -> Result<(Vec<LogDir>, Identity), String> {
     let mut dirs = Vec::new();
     for (index, path) in settings.log_dirs.iter().enumerate() {
         dirs.push(open_one(index, Path::new(path), settings, mailbox)?);
     }
-    let identity = identify(&mut dirs, settings, new_id)?;
+    let identity = identify(&mut dirs, settings, cluster_id, &mut new_id)?;
     for dir in &mut dirs {
         dir.read_state().map_err(|fault| fault.what)?;
         // The start goes on meanwhile: reading needs no mark.
@@ -134,7 +139,8 @@ fn lock(dir: &Path) -> Result<OwnedFd, String> {
 fn identify(
     dirs: &mut [LogDir],
     settings: &BrokerSettings,
-    mut new_id: impl FnMut() -> Result<Uuid, String>,
+    cluster_id: impl FnOnce(&BrokerSettings, Option<Uuid>, NewId<'_>) -> Result<Uuid, String>,
+    new_id: NewId<'_>,
 ) -> Result<Identity, String> {
     let mut known: Option<(String, PathBuf)> = None;
     let (mut unmarked, mut log_dirs) = (Vec::new(), Vec::new());
@@ -168,18 +174,15 @@ fn identify(
         log_dirs.push(mark.directory_id);
     }
     let is_new = known.is_none();
-    let cluster_id = match known {
-        None => match settings.cluster.new_cluster_id() {
-            Some(id) => id,
-            None => new_id()?,
-        },
-        Some((text, path)) => Uuid::from_text(&text).ok_or_else(|| {
+    let read = |(text, path): (String, PathBuf)| {
+        Uuid::from_text(&text).ok_or_else(|| {
             format!(
                 "{}: cluster.id {text} is not 22 characters of URL-safe base64",
                 path.join("meta.properties").display()
             )
-        })?,
+        })
     };
+    let cluster_id = cluster_id(settings, known.map(read).transpose()?, new_id)?;
     for dir in unmarked {
         let mark =
             MetaProperties { cluster_id: cluster_id.to_text(), node_id: settings.node_id, directory_id: new_id()? };

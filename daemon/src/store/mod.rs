@@ -15,7 +15,7 @@ use crate::helpers::Helpers;
 use crate::mailbox::Mailbox;
 use crate::metrics::LogFigures;
 use kq::error::ErrorCode;
-use kq::event::{Effect, Input, Lane, Level, LogName, Opened, StorageFault};
+use kq::event::{Effect, Heard, Input, Lane, Level, LogName, Opened, StorageFault};
 use kq::log::checkpoint::{
     CLEANED, HIGH_WATERMARKS, LOG_STARTS, Offsets, RECOVERY_POINTS, write_clean_shutdown, write_offsets,
 };
@@ -67,6 +67,15 @@ pub enum Done {
         lane: Lane,
         /// The addresses, or why there is none.
         found: Result<Vec<SocketAddr>, String>,
+    },
+    /// Something is heard of the ZooKeeper ensemble.
+    Ensemble(Heard),
+    /// A helper has something to say.
+    Note {
+        /// How bad it is.
+        level: Level,
+        /// What.
+        message: String,
     },
 }
 
@@ -292,7 +301,11 @@ impl Store {
                 return Some(round);
             }
             Done::Compacted { log, generation, result } => self.compacted(log, generation, result, inputs),
-            Done::Warmed { .. } | Done::Content { .. } | Done::Resolved { .. } => {}
+            Done::Warmed { .. }
+            | Done::Content { .. }
+            | Done::Resolved { .. }
+            | Done::Ensemble(_)
+            | Done::Note { .. } => {}
         }
         None
     }

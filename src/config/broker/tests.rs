@@ -202,6 +202,9 @@ const EFFECTS_ELSEWHERE: &[&str] = &[
     "inter.broker.listener.name",
     "listener.security.protocol.map",
     "process.roles",
+    "zookeeper.connect",
+    "zookeeper.connection.timeout.ms",
+    "zookeeper.session.timeout.ms",
 ];
 
 #[test]
@@ -283,7 +286,9 @@ fn an_older_file_is_accepted() {
                 zookeeper.connection.timeout.ms=18000\ngroup.initial.rebalance.delay.ms=0\n#listeners=x\n";
     let (settings, notes) = load(text).expect("a valid file");
     assert_eq!(settings.node_id, 0);
-    assert_eq!(notes.len(), 2, "{notes:#?}");
+    let ensemble = settings.cluster.zookeeper.expect("an ensemble");
+    assert_eq!((ensemble.connect().as_str(), ensemble.connection_timeout_ms), ("localhost:2181", 18_000));
+    assert_eq!(notes, ["offsets.topic.replication.factor is 3: zookeeper.connect is set"]);
 }
 
 #[test]

@@ -66,4 +66,7 @@ pub(super) const ROWS: &[Setting] = &[
     Setting::new("replication.quota.window.size.seconds", Kind::Int, Some("1"), Rule::AtLeast(1), "Length of one such sample.").accepted(QUOTAS),
     Setting::new("unclean.leader.election.enable", Kind::Boolean, Some("false"), Rule::Any, "A replica that has missed records may become leader.").cluster_wide().topic("unclean.leader.election.enable"),
     Setting::new("unclean.leader.election.interval.ms", Kind::Long, Some("300000"), Rule::AtLeast(1), "How often partitions without leader are looked at.").unlisted().accepted("partitions without leader are looked at whenever a broker comes or goes"),
+    Setting::new("zookeeper.connect", Kind::String, None, Rule::Any, "Where the metadata are if they are in a ZooKeeper ensemble: host:port,host:port/chroot, the same on all brokers. All kqd of one ensemble and chroot, each with its own node.id, are a cluster; controller.quorum.voters is not set then."),
+    Setting::new("zookeeper.connection.timeout.ms", Kind::Int, None, Rule::AtLeast(1), "A start that cannot reach ZooKeeper gives up after this; when not given, zookeeper.session.timeout.ms."),
+    Setting::new("zookeeper.session.timeout.ms", Kind::Int, Some("18000"), Rule::AtLeast(1), "A controller that ZooKeeper does not hear for so long is replaced. ZooKeeper has bounds for it: 2 to 20 of its ticks."),
 ];

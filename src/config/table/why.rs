@@ -34,4 +34,4 @@ pub(super) const TIERED: &str = "tiered storage is not built";
 
 pub(super) const TRANSACTIONS: &str = "transactions are not built yet";
 
-pub(super) const ZOOKEEPER: &str = "kq keeps its metadata itself, without ZooKeeper";
+pub(super) const ZOOKEEPER: &str = "kq speaks to ZooKeeper in its own way (see zookeeper.connect)";

@@ -7,6 +7,7 @@
 //! 1 entry    index i64, term i64, data: batches of metadata records, or nothing where a leader begins its term
 //! 2 promises term i64, vote i64 (0 is nobody), commit i64, voters: a count i32 and so many ids i32
 //! 3 snapshot index i64, term i64, data: batches of metadata records, which make the state up to index
+//! 4 elsewhere nothing: the metadata are in a ZooKeeper ensemble, and nothing else is ever in this log
 //! ```
 //!
 //! Reading goes from the start to the end: an entry replaces what stood under its index and all that followed it, the
@@ -32,6 +33,7 @@ const BATCH_BYTES_MAX: usize = 1 << 30;
 const ENTRY: u8 = 1;
 const PROMISES: u8 = 2;
 const SNAPSHOT: u8 = 3;
+const ELSEWHERE: u8 = 4;
 /// Index and term, before an entry's or a snapshot's data.
 const NUMBERS_BYTES: usize = 16;
 
@@ -45,6 +47,30 @@ pub(super) struct Content {
     pub voters: Vec<NodeId>,
     /// Written by an older version, and not since.
     pub old: bool,
+    /// The metadata are in a ZooKeeper ensemble.
+    pub elsewhere: bool,
+}
+
+/// The only write to the journal of a node whose metadata are in a ZooKeeper ensemble.
+pub fn elsewhere(now: Millis) -> Vec<u8> {
+    let mut builder = Builder::new(Codec::None, None);
+    builder.push(now, Some(&[ELSEWHERE]), Some(&[]), &[]);
+    builder.finish()
+}
+
+/// Whether a journal says that the metadata are in a ZooKeeper ensemble; false for one that says nothing at all.
+///
+/// # Errors
+/// A journal that cannot be read, or that holds metadata itself.
+pub fn is_elsewhere(content: &[u8]) -> Result<bool, BadRecord> {
+    let content = decode(content)?;
+    if content.old || !content.voters.is_empty() || content.base.index > 0 || !content.entries.is_empty() {
+        return Err(BadRecord::new(
+            "it holds the metadata of an embedded quorum, and zookeeper.connect is set: a cluster cannot move to \
+             ZooKeeper (hint: remove zookeeper.connect, or begin with empty directories)",
+        ));
+    }
+    Ok(content.elsewhere)
 }
 
 /// One write.
@@ -153,6 +179,8 @@ pub enum JournalRecord<'a> {
         /// Batches of metadata records.
         data: &'a [u8],
     },
+    /// The metadata are in a ZooKeeper ensemble.
+    Elsewhere,
 }
 
 impl<'a> JournalRecord<'a> {
@@ -176,6 +204,7 @@ impl<'a> JournalRecord<'a> {
                 r.finish().map_err(bad)?;
                 Ok(JournalRecord::Promises { term, vote, commit, voters })
             }
+            ELSEWHERE => Ok(JournalRecord::Elsewhere),
             other => Err(BadRecord::new(format!("journal record {other} is not known: written by a newer kqd?"))),
         }
     }
@@ -202,6 +231,7 @@ impl Content {
                 self.hard = HardState { term, vote: vote.map_or(0, raft_id), commit, ..HardState::default() };
                 self.voters = voters;
             }
+            JournalRecord::Elsewhere => self.elsewhere = true,
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ mod message;
 mod ready;
 mod store;
 
-pub use journal::JournalRecord;
+pub use journal::{JournalRecord, elsewhere, is_elsewhere};
 pub use message::BadMessage;
 pub use ready::{Entry, NotLeader, QuorumConfig, QuorumStatus, Ready, Restored, SnapshotData, Write};
 
@@ -84,6 +84,11 @@ impl Quorum {
         voters.dedup();
         assert!(voters.contains(&me), "a node of the quorum is one of its voters");
         let mut content = journal::decode(journal)?;
+        if content.elsewhere {
+            return Err(BadRecord::new(
+                "the metadata of this node's cluster are in ZooKeeper (hint: zookeeper.connect is missing)",
+            ));
+        }
         let before = if content.old { vec![me] } else { std::mem::take(&mut content.voters) };
         if !before.is_empty() && before != voters {
             return Err(BadRecord::new(format!(

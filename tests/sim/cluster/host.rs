@@ -113,6 +113,15 @@ fn new_id(chance: &mut Chance) -> Uuid {
     Uuid(id)
 }
 
+/// The settings of node `id` around an ensemble.
+fn settings_with_ensemble(id: usize, tuning: &str) -> BrokerSettings {
+    let text = format!(
+        "node.id={id}\nlisteners=PLAINTEXT://node{id}:{DATA_PORT}\nzookeeper.connect=zookeeper:2181/kq\n{tuning}"
+    );
+    let entries = parse_properties(&text).expect("properties");
+    BrokerSettings::load(&entries).expect("settings").0
+}
+
 /// The settings of node `id` among `size`.
 fn settings(id: usize, size: usize, tuning: &str) -> BrokerSettings {
     let voters: Vec<String> = (1..=size).map(|n| format!("{n}@node{n}:{CONTROLLER_PORT}")).collect();
@@ -134,7 +143,10 @@ impl Cluster {
         }
         let id = h + 1;
         let mut node = Node::new(NodeConfig {
-            settings: Arc::new(settings(id, self.hosts.len(), &self.tuning)),
+            settings: Arc::new(match self.keeper {
+                Some(_) => settings_with_ensemble(id, &self.tuning),
+                None => settings(id, self.hosts.len(), &self.tuning),
+            }),
             cluster_id: Uuid([7; 16]),
             endpoints: vec![Endpoint { host: format!("node{id}"), port: DATA_PORT }],
             seed: [self.chance.bits(), self.chance.bits()],
@@ -189,6 +201,7 @@ impl Cluster {
         }
         self.hosts[h].life += 1;
         self.hosts[h].paused_until = 0;
+        self.leave_keeper(h, ending == Ending::Clean);
         self.hang_up_all(h, ending);
         self.at(self.now + down_ms, Event::Start { host: h });
     }
@@ -263,6 +276,7 @@ impl Cluster {
                     }
                     self.send(h, node, lane, frame);
                 }
+                Some(Effect::Ensemble(ask)) => self.ask_keeper(h, ask),
                 Some(Effect::Stopped) => stopped = true,
                 Some(Effect::Fatal { reason }) => self.oracle.violated(format!("n{} gives up: {reason}", h + 1)),
                 _ => {}

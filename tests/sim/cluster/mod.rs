@@ -3,6 +3,7 @@
 //! events, everything random from the seed.
 
 mod committer;
+mod ensemble;
 mod host;
 mod net;
 mod observer;
@@ -20,8 +21,9 @@ use crate::producer::Producer;
 use crate::store::{Done, Job};
 use crate::world::{Summary, Telling};
 use committer::Committer;
+use ensemble::Keeper;
 use host::{Ending, Host};
-use kq::event::Input;
+use kq::event::{Ask, Heard, Input};
 use kq::types::{LogId, Millis, Offset};
 use net::{Conn, Parcel, Roads, Way};
 use observer::Observer;
@@ -36,6 +38,9 @@ const EVENTS_MAX: u64 = 1_000_000;
 const TICKS_MAX: u64 = 100;
 /// Places from which clients come, so that some of them can be cut off together with a node.
 const CLIENT_ROOMS: usize = 2;
+
+/// One cluster in so many has its metadata in a ZooKeeper ensemble.
+const ENSEMBLE_ONE_IN: u64 = 3;
 
 /// When a run begins: no clock of a node shows less than nothing.
 const BEGINNING: Millis = 1_000_000_000;
@@ -57,6 +62,10 @@ enum Event {
     Trouble,
     Strike { host: usize, ending: Ending },
     Heal { cut: u64 },
+    Line { host: usize, life: u64 },
+    Ask { host: usize, number: u64, ask: Ask },
+    Heard { host: usize, life: u64, number: u64, heard: Heard },
+    Expiry { session: i64 },
 }
 
 /// See the module.
@@ -73,6 +82,8 @@ pub struct Cluster {
     conns: BTreeMap<u64, Conn>,
     next_conn: u64,
     roads: Roads,
+    /// The ZooKeeper ensemble that holds the metadata, if one does.
+    keeper: Option<Keeper>,
     cuts: BTreeMap<u64, Cut>,
     /// One omen in so many comes true; 0 is none.
     omens: i64,
@@ -165,6 +176,7 @@ impl Cluster {
         }
         let compacted = topics.iter().filter(|topic: &&Topic| topic.cleanup == Cleanup::Compact);
         let compacted = compacted.map(|topic| topic.name.clone()).collect();
+        let keeper = (seed % ENSEMBLE_ONE_IN == 2).then(|| Keeper::new(size, 60 + chance.below(140)));
         let mut room = || size + chance.below(CLIENT_ROOMS as i64) as usize;
         let seats: Vec<Seat> = people.into_iter().map(|someone| Seat::new(someone, room())).collect();
         Cluster {
@@ -180,7 +192,8 @@ impl Cluster {
             hosts,
             conns: BTreeMap::new(),
             next_conn: 0,
-            roads: Roads::new(size + CLIENT_ROOMS),
+            roads: Roads::new(size + CLIENT_ROOMS + 1),
+            keeper,
             cuts: BTreeMap::new(),
             next_omen_at: 0,
             lost_disk_at: 0,
@@ -278,7 +291,9 @@ impl Cluster {
             | Event::Job { host, .. }
             | Event::Checkpoint { host, .. }
             | Event::Retain { host, .. }
-            | Event::Gone { host, .. } => *host,
+            | Event::Gone { host, .. }
+            | Event::Line { host, .. }
+            | Event::Heard { host, .. } => *host,
             _ => return None,
         };
         Some(self.hosts[host].paused_until)
@@ -302,6 +317,10 @@ impl Cluster {
             Event::Trouble => self.trouble(),
             Event::Strike { host, ending } => self.strike(host, ending),
             Event::Heal { cut } => self.heal(cut),
+            Event::Line { host, life } => self.line(host, life),
+            Event::Ask { host, number, ask } => self.asked_keeper(host, number, ask),
+            Event::Heard { host, life, number, heard } => self.hear_keeper(host, life, number, heard),
+            Event::Expiry { session } => self.expire_if_silent(session),
         }
     }
 }

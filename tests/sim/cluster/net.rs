@@ -77,7 +77,7 @@ impl Conn {
     }
 }
 
-/// Which roads are free, from room to room: nodes first, then rooms of clients.
+/// Which roads are free, from room to room: nodes first, then rooms of clients, then the ensemble.
 pub struct Roads {
     /// How many cuts block each.
     blocked: Vec<Vec<u32>>,
@@ -115,7 +115,8 @@ impl Roads {
         self.slow_ms.iter_mut().flatten().for_each(|ms| *ms = 0);
     }
 
-    fn is_blocked(&self, (from, to): (usize, usize)) -> bool {
+    /// Whether nothing comes through.
+    pub fn is_blocked(&self, (from, to): (usize, usize)) -> bool {
         self.blocked[from][to] > 0
     }
 }

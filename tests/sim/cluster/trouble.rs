@@ -36,7 +36,7 @@ impl Cluster {
             0 => self.reset(h),
             1 => self.slow_down(h),
             2 => self.clock_jump(h),
-            3 => {}
+            3 => self.trouble_keeper(down_ms),
             4 => self.pause(h, down_ms),
             5 => self.isolate(h, down_ms),
             6 => self.half_deaf(h, down_ms),
@@ -111,7 +111,8 @@ impl Cluster {
             1 => 1,
             _ => CLIENT_ROOMS,
         };
-        let others: Vec<usize> = (0..nodes + rooms).filter(|other| *other != h).collect();
+        let mut others: Vec<usize> = (0..nodes + rooms).filter(|other| *other != h).collect();
+        others.extend(self.keeper_room_perhaps());
         self.cut(both_ways(&[h], &others), ms);
     }
 
@@ -138,6 +139,7 @@ impl Cluster {
     /// The cluster falls apart, clients on either side.
     fn split(&mut self, ms: Millis) {
         let rooms = self.hosts.len() + CLIENT_ROOMS;
+        let rooms = rooms + usize::from(self.keeper.is_some());
         let sides: Vec<bool> = (0..rooms).map(|_| self.chance.one_in(2)).collect();
         let side = |which: bool| (0..rooms).filter(|room| sides[*room] == which).collect::<Vec<_>>();
         self.cut(both_ways(&side(true), &side(false)), ms);

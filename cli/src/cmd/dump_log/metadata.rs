@@ -41,6 +41,7 @@ fn of_journal(key: u8, value: &[u8]) -> Result<Value, String> {
         JournalRecord::Promises { term, vote, commit, voters } => {
             json!({ "type": "PROMISES", "term": term, "vote": vote, "commit": commit, "voters": voters })
         }
+        JournalRecord::Elsewhere => json!({ "type": "ELSEWHERE" }),
     })
 }
 
