@@ -204,7 +204,9 @@ impl Cluster {
                 response.responses[0].partition_responses[0].error_code
             });
             match code {
-                Some(0) => drop(self.acked.insert(value)),
+                Some(0) => {
+                    self.acked.insert(value);
+                }
                 _ => std::thread::sleep(Duration::from_millis(50)),
             }
         }

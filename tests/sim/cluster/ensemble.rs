@@ -78,8 +78,9 @@ impl Cluster {
         };
         let line = &mut keeper.lines[h];
         if ask == Ask::Begin {
-            *line = Line { life, number: line.number + 1, ..Line::default() };
-            return self.at(self.now + delay, Event::Line { host: h, life });
+            let number = line.number + 1;
+            *line = Line { life, number, ..Line::default() };
+            return self.at(self.now + delay, Event::Line { host: h, life, number });
         }
         if !line.up {
             if queue {
@@ -160,8 +161,8 @@ impl Cluster {
             return;
         }
         (line.up, line.number, line.last_at) = (false, line.number + 1, [self.now; 2]);
-        let life = line.life;
-        self.at(self.now + again, Event::Line { host: h, life });
+        let (life, number) = (line.life, line.number);
+        self.at(self.now + again, Event::Line { host: h, life, number });
         if self.hosts[h].life == life {
             self.oracle.tell(|| format!("{} n{} has lost ZooKeeper", self.now, h + 1));
             self.step(h, Input::Ensemble(Heard::Silence));
@@ -169,19 +170,19 @@ impl Cluster {
     }
 
     /// A node's line is to be made, or to be kept up.
-    pub(super) fn line(&mut self, h: usize, life: u64) {
-        let current = self.keeper.as_ref().is_some_and(|keeper| keeper.lines[h].life == life);
+    pub(super) fn line(&mut self, h: usize, life: u64, number: u64) {
+        let current = self.keeper.as_ref().is_some_and(|keeper| keeper.lines[h].number == number);
         if self.hosts[h].life != life || !current || self.hosts[h].process.is_none() {
             return;
         }
         let (blocked, now) = (self.keeper_blocked(h), self.now);
         let again = AGAIN_MS + self.chance.below(AGAIN_MS);
         let Some(keeper) = &mut self.keeper else { return };
-        let (up, number) = (keeper.lines[h].up, keeper.lines[h].number);
+        let up = keeper.lines[h].up;
         if blocked {
             match up {
                 true => self.line_breaks(h, number),
-                false => self.at(now + again, Event::Line { host: h, life }),
+                false => self.at(now + again, Event::Line { host: h, life, number }),
             }
             return;
         }
@@ -191,7 +192,7 @@ impl Cluster {
             // A sign of life.
             keeper.heard.extend(session.map(|session| (session, now)));
             let next = now + (keeper.timeout_ms / 4).max(1);
-            return self.at(next, Event::Line { host: h, life });
+            return self.at(next, Event::Line { host: h, life, number });
         }
         if up {
             // The session ended while the node slept.
@@ -200,7 +201,7 @@ impl Cluster {
         if session.is_some() && !lives {
             keeper.lines[h].session = None;
             keeper.lines[h].queued.clear();
-            self.at(now + again, Event::Line { host: h, life });
+            self.at(now + again, Event::Line { host: h, life, number });
             self.oracle.tell(|| format!("{now} n{}'s session is over", h + 1));
             return self.step(h, Input::Ensemble(Heard::Expired));
         }
@@ -217,7 +218,7 @@ impl Cluster {
             self.ask_keeper(h, ask);
         }
         self.tell(h, Heard::Session { id });
-        self.at(now + timeout_ms / 4, Event::Line { host: h, life });
+        self.at(now + timeout_ms / 4, Event::Line { host: h, life, number });
     }
 
     /// A session that was silent for too long is over.
@@ -251,8 +252,10 @@ impl Cluster {
 
     /// No server of the ensemble answers for a while; some lines only have to find another one.
     pub(super) fn trouble_keeper(&mut self, ms: Millis) {
-        let brief = self.chance.one_in(2);
-        let now = self.now;
+        if self.keeper.is_none() {
+            return;
+        }
+        let (brief, now) = (self.chance.one_in(2), self.now);
         let Some(keeper) = &mut self.keeper else { return };
         keeper.away_until = if brief { now + 1 } else { now + ms.min(STUCK_MS * 10) };
         let numbers: Vec<u64> = keeper.lines.iter().map(|line| line.number).collect();
