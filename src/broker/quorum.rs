@@ -168,7 +168,11 @@ impl Broker {
             meta::record::decode_log(data).map(|records| records.iter().for_each(|record| self.image.replay(record)))
         });
         match read {
-            Ok(()) => self.open_logs(now, out),
+            Ok(()) => {
+                // The controller is reached where its registration says.
+                self.lanes.brokers_changed();
+                self.open_logs(now, out);
+            }
             Err(e) => out.push(Effect::Fatal { reason: format!("the metadata in ZooKeeper cannot be read: {e}") }),
         }
     }
@@ -239,6 +243,10 @@ impl Broker {
     /// Takes to the ensemble what is wanted of it.
     fn ask_ensemble(&mut self, now: Millis, out: &mut Vec<Effect<'_>>) {
         let Some(MetaLog::Ensemble(ensemble)) = &mut self.meta.log else { return };
+        if self.meta.active.is_some() {
+            ensemble.watch_brokers(self.image.brokers().filter(|broker| !broker.fenced).map(|broker| broker.id));
+        }
+        let gone = ensemble.take_gone();
         out.extend(ensemble.take_asks().into_iter().map(Effect::Ensemble));
         let notes = ensemble.take_notes();
         out.extend(notes.into_iter().map(|(level, message)| Effect::Note { level, message }));
@@ -252,6 +260,9 @@ impl Broker {
         }
         if loaded && self.start == Start::Metadata {
             self.begin_with_ensemble(now, out);
+        }
+        for id in gone {
+            self.broker_may_be_gone(now, id, out);
         }
     }
 

@@ -11,8 +11,9 @@
 //!   have gone on, it reads what it may have appended meanwhile, and decides again.
 //!
 //! Brokers' lives are the controller's affair, as with the embedded quorum: they send heartbeats. The nodes under
-//! `/brokers/ids` say to others who is there.
+//! `/brokers/ids` say to others who is there; for the controller, one that goes is a reason to ask.
 
+mod election;
 mod log;
 mod snapshot;
 mod text;
@@ -27,7 +28,7 @@ use crate::event::{Ask, Change, EnsembleFault, Found, Heard, Level, Life};
 use crate::types::{Millis, NodeId};
 use log::Reading;
 use snapshot::Job;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use text::Pointer;
 
 /// After a fault that nothing else follows, everything is looked at again, in milliseconds.
@@ -74,6 +75,9 @@ pub struct Ensemble {
     /// The last snapshot in the ensemble.
     pointer: Pointer,
     job: Job,
+    /// Brokers whose nodes the controller watches, and those whose node is not there.
+    watched: BTreeSet<NodeId>,
+    gone: Vec<NodeId>,
     bytes_since: i64,
     pieces_since: u64,
     installed: Option<SnapshotData>,
@@ -109,6 +113,7 @@ enum Purpose {
     Path,
     Publish,
     Published,
+    Broker(NodeId),
     Controller,
     EpochToStand,
     EpochOfClaim,
@@ -146,6 +151,8 @@ impl Ensemble {
             flight: VecDeque::new(),
             pointer: Pointer::default(),
             job: Job::Idle,
+            watched: BTreeSet::new(),
+            gone: Vec::new(),
             bytes_since: 0,
             pieces_since: 0,
             installed: None,
@@ -158,23 +165,6 @@ impl Ensemble {
     /// Whether the log was read to its end once: the node can begin.
     pub fn is_loaded(&self) -> bool {
         self.loaded
-    }
-
-    /// Who decides, as far as this node knows.
-    pub fn leader(&self) -> Option<NodeId> {
-        match self.claim {
-            Some(claim) if claim.sure => self.session.map(|_| self.config.node),
-            // It may be this node or nobody.
-            Some(_) => None,
-            None => self.controller,
-        }
-    }
-
-    /// The term in which this node may decide: it is the controller, and everything decided before was handed out.
-    pub fn active(&self) -> Option<Term> {
-        self.session?;
-        let claim = self.claim.filter(|claim| claim.sure && self.standing != Standing::Leaving)?;
-        claim.caught_up.filter(|end| self.handed >= *end).map(|_| term_of(claim.term))
     }
 
     /// The last entry that was handed out.
@@ -204,27 +194,6 @@ impl Ensemble {
             if let Some(session) = self.session {
                 self.begin_again(session);
             }
-        }
-    }
-
-    /// This node wants to be the controller, whenever nobody is.
-    pub fn stand(&mut self) {
-        if self.standing == Standing::NotYet {
-            self.standing = Standing::Yes;
-            if self.session.is_some() {
-                self.look_at_controller();
-            }
-        }
-    }
-
-    /// Another one may be the controller: this node is about to stop.
-    pub fn hand_over(&mut self) {
-        self.standing = Standing::Leaving;
-        if let Some(claim) = self.claim.filter(|claim| claim.sure) {
-            self.stop_writing();
-            let check = Change::Check { path: text::EPOCH.to_owned(), version: claim.version };
-            let gone = Change::Remove { path: text::CONTROLLER.to_owned() };
-            self.write(Purpose::Resign, vec![check, gone]);
         }
     }
 
@@ -298,6 +267,8 @@ impl Ensemble {
         self.pending.clear();
         self.flight.clear();
         self.job = Job::Idle;
+        self.watched.clear();
+        self.gone.clear();
         self.reading = Reading::default();
         self.again_at = None;
     }
@@ -324,6 +295,10 @@ impl Ensemble {
             (Purpose::Publish, Err(Exists)) => self.watch(Purpose::Published, text::broker_path(self.config.node)),
             (Purpose::Published, Ok(Found::Nothing)) => self.publish(),
             (Purpose::Published, Ok(_)) => {}
+            (Purpose::Broker(id), Ok(found)) => {
+                // Its watch goes on: it may come back.
+                self.gone.extend((found == Found::Nothing && self.watched.contains(&id)).then_some(id));
+            }
             (Purpose::Controller, Ok(found)) => self.controller_seen(found),
             (Purpose::EpochToStand, Ok(Found::Node { data, version, .. })) => self.stand_with(&data, version),
             (Purpose::EpochOfClaim, Ok(Found::Node { version, .. })) => self.verify_claim(version),
@@ -371,19 +346,6 @@ impl Ensemble {
         self.pending.retain(|_, purpose| !matches!(purpose, Append | PutPiece | PutPointer | ListOld | Trim));
     }
 
-    /// Another node has become the controller.
-    fn fenced(&mut self) {
-        self.note(Level::Warn, "another node has raised /controller_epoch: this node is the controller no more");
-        self.step_down();
-        self.look_at_controller();
-    }
-
-    fn step_down(&mut self) {
-        self.claim = None;
-        self.stop_writing();
-        self.look_at_log();
-    }
-
     fn changed(&mut self, path: &str) {
         if self.session.is_none() {
             return;
@@ -396,6 +358,8 @@ impl Ensemble {
             self.read_on();
         } else if path == text::broker_path(self.config.node) {
             self.publish();
+        } else if let Some(id) = self.watched.iter().copied().find(|id| path == text::broker_path(*id)) {
+            self.watch(Purpose::Broker(id), path.to_owned());
         }
     }
 
@@ -404,85 +368,6 @@ impl Ensemble {
             let data = text::broker(&self.config.endpoints, self.config.rack.as_deref(), self.now);
             let path = text::broker_path(self.config.node);
             self.write(Purpose::Publish, vec![Change::Make { path, data, life: Life::Session }]);
-        }
-    }
-
-    fn look_at_controller(&mut self) {
-        if !self.is_asked(&[Purpose::Controller, Purpose::EpochToStand, Purpose::Stand, Purpose::EpochOfClaim]) {
-            self.watch(Purpose::Controller, text::CONTROLLER.to_owned());
-        }
-    }
-
-    fn controller_seen(&mut self, found: Found) {
-        let (data, owner) = match found {
-            Found::Node { data, owner, .. } => (data, owner),
-            _ => {
-                self.controller = None;
-                if self.claim.is_some() {
-                    self.step_down();
-                }
-                if self.standing == Standing::Yes && self.loaded {
-                    self.read(Purpose::EpochToStand, text::EPOCH.to_owned());
-                }
-                return;
-            }
-        };
-        let holder = text::number(&data, "brokerid").and_then(|id| NodeId::try_from(id).ok());
-        match self.claim {
-            _ if Some(owner) != self.session => {
-                if self.claim.is_some() {
-                    self.step_down();
-                }
-                self.controller = holder;
-            }
-            Some(claim) if claim.sure => {}
-            Some(_) => self.read(Purpose::EpochOfClaim, text::EPOCH.to_owned()),
-            // It was taken for a claim that does not hold: nobody else can have it before it is given up.
-            None => {
-                self.controller = None;
-                self.write(Purpose::Resign, vec![Change::Remove { path: text::CONTROLLER.to_owned() }]);
-            }
-        }
-    }
-
-    fn stand_with(&mut self, epoch: &[u8], version: i32) {
-        let Some(session) = self.session else { return };
-        let before = std::str::from_utf8(epoch).ok().and_then(|text| text.trim().parse::<i32>().ok());
-        let Some(term) = before.and_then(|before| before.checked_add(1)) else {
-            self.note(Level::Error, &format!("{} in ZooKeeper holds no number: nobody can be controller", text::EPOCH));
-            return self.look_again_later();
-        };
-        let version_after = version.wrapping_add(1);
-        self.claim = Some(Claim { session, term, version: version_after, sure: false, caught_up: None });
-        let data = text::controller(self.config.node, self.now);
-        let take = Change::Make { path: text::CONTROLLER.to_owned(), data, life: Life::Session };
-        let raise = Change::Set { path: text::EPOCH.to_owned(), data: term.to_string().into_bytes(), version };
-        self.write(Purpose::Stand, vec![take, raise]);
-    }
-
-    /// `/controller` belongs to this session. That somebody else raised the epoch since is possible only where an operator
-    /// removed `/controller`.
-    fn verify_claim(&mut self, version: i32) {
-        match self.claim {
-            Some(claim) if claim.version == version => self.elected(),
-            _ => {
-                self.claim = None;
-                self.look_at_controller();
-            }
-        }
-    }
-
-    fn elected(&mut self) {
-        let Some(claim) = &mut self.claim else { return };
-        (claim.sure, claim.caught_up) = (true, None);
-        let term = claim.term;
-        self.controller = Some(self.config.node);
-        self.note(Level::Info, &format!("this node is the controller, epoch {term} in ZooKeeper"));
-        self.look_at_controller();
-        // What others appended before is all there from here on, and nothing more comes of them.
-        self.look_at_log();
-        if self.standing == Standing::Leaving {
-            self.hand_over();
         }
     }
 

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, VecDeque};
 use tree::Tree;
 
 #[path = "../../../tests/sim/ensemble/tree.rs"]
-#[allow(dead_code, reason = "the simulator uses the rest")]
 mod tree;
 
 /// A node, and what is on its way between it and the ensemble.
@@ -178,6 +177,14 @@ impl World {
         panic!("it does not settle: {:?}", self.seats.iter().map(|seat| &seat.ensemble).collect::<Vec<_>>());
     }
 
+    fn data(&self, path: &str) -> Option<&[u8]> {
+        self.tree.nodes.get(path).map(|node| node.data.as_slice())
+    }
+
+    fn paths(&self) -> impl Iterator<Item = &str> {
+        self.tree.nodes.keys().map(String::as_str)
+    }
+
     fn controller(&self) -> Option<usize> {
         let active: Vec<usize> =
             (0..self.seats.len()).filter(|at| self.seats[*at].ensemble.active().is_some()).collect();
@@ -203,7 +210,7 @@ fn started(nodes: NodeId) -> World {
 fn the_first_one_is_the_controller_and_the_others_follow() {
     let mut world = started(3);
     assert_eq!(world.controller(), Some(0));
-    assert_eq!(world.tree.data("/controller_epoch"), Some(&b"1"[..]));
+    assert_eq!(world.data("/controller_epoch"), Some(&b"1"[..]));
     assert!(world.seats.iter().all(|seat| seat.ensemble.leader() == Some(1)));
     for word in ["a", "b", "c"] {
         assert!(world.propose(0, word.as_bytes()));
@@ -211,7 +218,7 @@ fn the_first_one_is_the_controller_and_the_others_follow() {
     }
     assert!(world.seats.iter().all(|seat| seat.state == b"abc"));
     assert!(world.seats[1].ensemble.propose(b"x").is_err());
-    let ids: Vec<&str> = world.tree.paths().filter(|path| path.starts_with("/brokers/ids/")).collect();
+    let ids: Vec<&str> = world.paths().filter(|path| path.starts_with("/brokers/ids/")).collect();
     assert_eq!(ids, ["/brokers/ids/1", "/brokers/ids/2", "/brokers/ids/3"]);
 }
 
@@ -234,7 +241,7 @@ fn a_controller_of_the_past_changes_nothing() {
     world.connect(0);
     world.settle();
     assert!(world.seats.iter().all(|seat| seat.state == b"ab"), "{:?}", world.seats[0].state);
-    assert_eq!((world.controller(), world.tree.data("/controller_epoch")), (Some(1), Some(&b"2"[..])));
+    assert_eq!((world.controller(), world.data("/controller_epoch")), (Some(1), Some(&b"2"[..])));
 }
 
 #[test]
@@ -248,7 +255,7 @@ fn a_change_checks_the_epoch_even_in_a_session_that_lives() {
     world.settle();
     assert_eq!(world.decided.len(), 0, "what was proposed under epoch 1 is refused");
     assert!(world.controller().is_some());
-    assert_eq!(world.tree.data("/controller_epoch"), Some(&b"10"[..]));
+    assert_eq!(world.data("/controller_epoch"), Some(&b"10"[..]));
 }
 
 #[test]
@@ -272,7 +279,27 @@ fn an_answer_that_is_lost_is_found_in_the_log() {
     world.cut(0, 100);
     world.connect(0);
     world.settle();
-    assert_eq!((world.controller(), world.tree.data("/controller_epoch")), (Some(0), Some(&b"1"[..])));
+    assert_eq!((world.controller(), world.data("/controller_epoch")), (Some(0), Some(&b"1"[..])));
+}
+
+#[test]
+fn the_controller_hears_of_brokers_that_go() {
+    let mut world = started(3);
+    world.seats[0].ensemble.watch_brokers([1, 2, 3].into_iter());
+    world.settle();
+    assert_eq!(world.seats[0].ensemble.take_gone(), []);
+    for _ in 0..2 {
+        world.expire(1);
+        world.settle();
+        assert_eq!(world.seats[0].ensemble.take_gone(), [2]);
+        world.connect(1);
+        world.settle();
+        assert_eq!(world.seats[0].ensemble.take_gone(), []);
+    }
+    world.seats[1].ensemble.watch_brokers([1, 3].into_iter());
+    world.expire(2);
+    world.settle();
+    assert_eq!(world.seats[1].ensemble.take_gone(), [], "it is no controller");
 }
 
 #[test]
@@ -290,9 +317,9 @@ fn a_snapshot_takes_the_place_of_the_log() {
         world.propose(0, &[b'x'; 20]);
         world.settle();
     }
-    let left = world.tree.paths().filter(|path| path.starts_with("/kq/log/")).count();
+    let left = world.paths().filter(|path| path.starts_with("/kq/log/")).count();
     assert!(left < 50, "{left} pieces are left");
-    let snapshots = world.tree.paths().filter(|path| path.starts_with("/kq/snapshot/")).count();
+    let snapshots = world.paths().filter(|path| path.starts_with("/kq/snapshot/")).count();
     assert_eq!(snapshots, 1);
     let mut late = World::new(3).seats.pop().unwrap();
     late.ensemble.take_asks();

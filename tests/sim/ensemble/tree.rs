@@ -7,16 +7,19 @@ use std::collections::{BTreeMap, BTreeSet};
 /// See the module.
 #[derive(Default)]
 pub struct Tree {
-    nodes: BTreeMap<String, Node>,
+    /// All nodes, by path.
+    pub nodes: BTreeMap<String, Node>,
     sessions: BTreeSet<i64>,
     last_session: i64,
     watches: BTreeMap<String, BTreeSet<i64>>,
     fired: Vec<(i64, String)>,
 }
 
+/// A node.
 #[derive(Clone)]
-struct Node {
-    data: Vec<u8>,
+pub struct Node {
+    /// What it holds.
+    pub data: Vec<u8>,
     version: i32,
     owner: i64,
 }
@@ -72,16 +75,6 @@ impl Tree {
     /// Whose watches have fired, on what, since the last call.
     pub fn take_fired(&mut self) -> Vec<(i64, String)> {
         std::mem::take(&mut self.fired)
-    }
-
-    /// What a node holds.
-    pub fn data(&self, path: &str) -> Option<&[u8]> {
-        self.nodes.get(path).map(|node| node.data.as_slice())
-    }
-
-    /// The names of all nodes, in order.
-    pub fn paths(&self) -> impl Iterator<Item = &str> {
-        self.nodes.keys().map(String::as_str)
     }
 
     fn found(&self, path: &str) -> Found {
