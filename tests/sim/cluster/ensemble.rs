@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 /// A line that broke is made again no sooner than this, in milliseconds, and up to as much again.
 const AGAIN_MS: Millis = 15;
-/// How long a blocked road is believed in, in milliseconds.
-const STUCK_MS: Millis = 40;
+/// How long the ensemble is away at most, in milliseconds.
+const AWAY_MS_MAX: Millis = 400;
 
 /// See the module.
 pub struct Keeper {
@@ -257,7 +257,7 @@ impl Cluster {
         }
         let (brief, now) = (self.chance.one_in(2), self.now);
         let Some(keeper) = &mut self.keeper else { return };
-        keeper.away_until = if brief { now + 1 } else { now + ms.min(STUCK_MS * 10) };
+        keeper.away_until = if brief { now + 1 } else { now + ms.min(AWAY_MS_MAX) };
         let numbers: Vec<u64> = keeper.lines.iter().map(|line| line.number).collect();
         let until = keeper.away_until;
         self.oracle.tell(|| format!("{now} ZooKeeper is away until {until}"));
