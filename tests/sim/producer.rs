@@ -41,8 +41,6 @@ pub struct Producer {
     failed: VecDeque<Batch>,
     /// This topic's identity is gone for good.
     dead: Option<Place>,
-    /// What is sent again is sent one by one, as Kafka's clients do it: the broker knows the last five batches only.
-    careful: bool,
     /// Batches that were acknowledged.
     pub acked: u64,
 }
@@ -70,14 +68,8 @@ impl Producer {
             in_flight: VecDeque::new(),
             failed: VecDeque::new(),
             dead: None,
-            careful: false,
             acked: 0,
         }
-    }
-
-    /// Repeats are sent one by one.
-    pub fn careful(self) -> Producer {
-        Producer { careful: true, ..self }
     }
 
     /// acks=0.
@@ -212,7 +204,8 @@ impl Client for Producer {
         let mut burst = 1 + cx.chance.below(3);
         while self.failed.is_empty() && self.in_flight.len() < in_flight_max && burst > 0 {
             burst -= 1;
-            if self.careful && !self.queue.is_empty() {
+            // What is sent again is sent one by one, as Kafka's clients do it: the broker knows the last five batches only.
+            if !self.queue.is_empty() {
                 if !self.in_flight.is_empty() {
                     break;
                 }

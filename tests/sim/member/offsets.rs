@@ -78,7 +78,10 @@ impl Member {
         match code {
             ErrorCode::None => {}
             // It has been told of its epoch, or is about to.
-            ErrorCode::StaleMemberEpoch | ErrorCode::UnknownMemberId if self.protocol == Protocol::Consumer => return,
+            ErrorCode::StaleMemberEpoch | ErrorCode::UnknownMemberId if self.protocol == Protocol::Consumer => {
+                self.waits = self.pace > 1;
+                return;
+            }
             code => return self.refused(cx, "OffsetFetch", code),
         }
         for (part, floor) in asked {
