@@ -87,6 +87,7 @@ impl Member {
         for (part, floor) in asked {
             if !cx.oracle.group(&self.group).is_current(&part, floor) {
                 // Its topic may be gone, or its offset: it asks again.
+                self.waits = self.pace > 1;
                 continue;
             }
             let Some(at) = told.get(&part) else {
