@@ -9,6 +9,8 @@ import sys
 import threading
 
 COMMIT_EVERY = 3000
+# A static member is away for a while, longer on a machine that is busy, and shall not be missed.
+SESSION_MS, STATIC_SESSION_MS = 6_000, 30_000
 
 closing = threading.Event()
 
@@ -70,8 +72,8 @@ def confluent(bootstrap, topic, group, protocol, instance):
     settings = {"bootstrap.servers": bootstrap, "group.id": group, "group.protocol": protocol, "enable.auto.commit": False,
                 "auto.offset.reset": "earliest", "check.crcs": True, "fetch.wait.max.ms": 100}
     if protocol == "classic":
-        settings |= {"partition.assignment.strategy": "cooperative-sticky", "session.timeout.ms": 6000,
-                     "heartbeat.interval.ms": 300}
+        settings |= {"partition.assignment.strategy": "cooperative-sticky", "heartbeat.interval.ms": 300,
+                     "session.timeout.ms": STATIC_SESSION_MS if instance else SESSION_MS}
     if instance:
         settings["group.instance.id"] = instance
     c = Consumer(settings)
@@ -114,8 +116,9 @@ def kafka_python(bootstrap, topic, group, protocol, instance):
     from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
     assert protocol == "classic", protocol
     c = kafka.KafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False, auto_offset_reset="earliest",
-                            check_crcs=True, fetch_max_wait_ms=100, max_poll_records=COMMIT_EVERY, session_timeout_ms=6000,
-                            heartbeat_interval_ms=300, partition_assignment_strategy=[StickyPartitionAssignor],
+                            check_crcs=True, fetch_max_wait_ms=100, max_poll_records=COMMIT_EVERY, heartbeat_interval_ms=300,
+                            session_timeout_ms=STATIC_SESSION_MS if instance else SESSION_MS,
+                            partition_assignment_strategy=[StickyPartitionAssignor],
                             **({"group_instance_id": instance} if instance else {}))
     progress = Progress(lambda offsets: c.commit({kafka.TopicPartition(topic, p): kafka.structs.OffsetAndMetadata(o)
                                                   for p, o in offsets.items()}))
