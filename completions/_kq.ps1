@@ -31,8 +31,9 @@ Register-ArgumentCompleter -Native -CommandName 'kq' -ScriptBlock {
             [CompletionResult]::new('dump-log', 'dump-log', [CompletionResultType]::ParameterValue, 'Show what stands in log segments, indexes and snapshots')
             [CompletionResult]::new('group', 'group', [CompletionResultType]::ParameterValue, 'List and describe groups, watch their lag, move their offsets')
             [CompletionResult]::new('broker', 'broker', [CompletionResultType]::ParameterValue, 'List and describe brokers')
+            [CompletionResult]::new('quorum', 'quorum', [CompletionResultType]::ParameterValue, 'Look at the metadata quorum')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Get, set, unset and compare settings')
-            [CompletionResult]::new('playground', 'playground', [CompletionResultType]::ParameterValue, 'Start a broker on loopback to try things on; Ctrl-C stops it')
+            [CompletionResult]::new('playground', 'playground', [CompletionResultType]::ParameterValue, 'Start brokers on loopback to try things on; Ctrl-C stops them')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Check the path from here to the cluster: names, ports, protocol, advertised addresses, leaders')
             [CompletionResult]::new('bench', 'bench', [CompletionResultType]::ParameterValue, 'Measure how fast a cluster takes and gives records')
             [CompletionResult]::new('profile', 'profile', [CompletionResultType]::ParameterValue, 'Keep named clusters with their settings')
@@ -611,6 +612,30 @@ Register-ArgumentCompleter -Native -CommandName 'kq' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'kq;quorum' {
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show who leads the metadata quorum, and how far its members have come')
+            break
+        }
+        'kq;quorum;status' {
+            [CompletionResult]::new('-b', '-b', [CompletionResultType]::ParameterName, 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile''s, else 127.0.0.1:9092]')
+            [CompletionResult]::new('--bootstrap-server', '--bootstrap-server', [CompletionResultType]::ParameterName, 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile''s, else 127.0.0.1:9092]')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]')
+            [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]')
+            [CompletionResult]::new('-X', '-X ', [CompletionResultType]::ParameterName, 'Set a client setting by its Kafka name; `-X list` shows them')
+            [CompletionResult]::new('--command-config', '--command-config', [CompletionResultType]::ParameterName, 'Read client settings from a Kafka properties file')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say what is done; twice: every request')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
         'kq;config' {
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
@@ -701,10 +726,32 @@ Register-ArgumentCompleter -Native -CommandName 'kq' -ScriptBlock {
             break
         }
         'kq;playground' {
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'How many brokers: several are a cluster')
+            [CompletionResult]::new('--brokers', '--brokers', [CompletionResultType]::ParameterName, 'How many brokers: several are a cluster')
             [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Keep the data here, and find it again next time [default: a directory that is removed at the end]')
-            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Listen on this port of 127.0.0.1 [default: 9092 if it is free, else any]')
+            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Listen on this port of 127.0.0.1, and the ones after it for more brokers [default: 9092 if it is free, else any]')
             [CompletionResult]::new('--topic', '--topic', [CompletionResultType]::ParameterName, 'The topic to make')
             [CompletionResult]::new('--override', '--override', [CompletionResultType]::ParameterName, 'A broker setting by its Kafka name; repeat for more')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say what is done; twice: every request')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('kill', 'kill', [CompletionResultType]::ParameterValue, 'End one of its brokers as a crash would, with SIGKILL')
+            [CompletionResult]::new('restart', 'restart', [CompletionResultType]::ParameterValue, 'Start one of its brokers again; one that runs is stopped cleanly before')
+            break
+        }
+        'kq;playground;kill' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say what is done; twice: every request')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'kq;playground;restart' {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say what is done; twice: every request')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Errors only')

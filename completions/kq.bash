@@ -52,6 +52,9 @@ _kq() {
             kq,profile)
                 cmd="kq__subcmd__profile"
                 ;;
+            kq,quorum)
+                cmd="kq__subcmd__quorum"
+                ;;
             kq,topic)
                 cmd="kq__subcmd__topic"
                 ;;
@@ -118,6 +121,12 @@ _kq() {
             kq__subcmd__group,seek)
                 cmd="kq__subcmd__group__subcmd__seek"
                 ;;
+            kq__subcmd__playground,kill)
+                cmd="kq__subcmd__playground__subcmd__kill"
+                ;;
+            kq__subcmd__playground,restart)
+                cmd="kq__subcmd__playground__subcmd__restart"
+                ;;
             kq__subcmd__profile,create)
                 cmd="kq__subcmd__profile__subcmd__create"
                 ;;
@@ -135,6 +144,9 @@ _kq() {
                 ;;
             kq__subcmd__profile,use)
                 cmd="kq__subcmd__profile__subcmd__use"
+                ;;
+            kq__subcmd__quorum,status)
+                cmd="kq__subcmd__quorum__subcmd__status"
                 ;;
             kq__subcmd__topic,alter)
                 cmd="kq__subcmd__topic__subcmd__alter"
@@ -164,7 +176,7 @@ _kq() {
 
     case "${cmd}" in
         kq)
-            opts="-h -V --help --version topic console-producer console-consumer dump-log group broker config playground doctor bench profile completion generate version"
+            opts="-h -V --help --version topic console-producer console-consumer dump-log group broker quorum config playground doctor bench profile completion generate version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2082,12 +2094,20 @@ _kq() {
             return 0
             ;;
         kq__subcmd__playground)
-            opts="-v -q -h --data-dir --port --topic --override --quiet --color --help"
+            opts="-n -v -q -h --brokers --data-dir --port --topic --override --quiet --color --help kill restart"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --brokers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --data-dir)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2104,6 +2124,42 @@ _kq() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kq__subcmd__playground__subcmd__kill)
+            opts="-v -q -h --quiet --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kq__subcmd__playground__subcmd__restart)
+            opts="-v -q -h --quiet --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -2278,6 +2334,74 @@ _kq() {
                 return 0
             fi
             case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json yaml tsv schema" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json yaml tsv schema" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kq__subcmd__quorum)
+            opts="-h --help status"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kq__subcmd__quorum__subcmd__status)
+            opts="-b -C -X -o -v -q -h --bootstrap-server --cluster --command-config --timeout --output --quiet --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --bootstrap-server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -b)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cluster)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -C)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -X)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --command-config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table wide json yaml tsv schema" -- "${cur}"))
                     return 0

@@ -32,8 +32,9 @@ complete -c kq -n "__fish_kq_needs_command" -f -a "console-consumer" -d 'Read re
 complete -c kq -n "__fish_kq_needs_command" -f -a "dump-log" -d 'Show what stands in log segments, indexes and snapshots'
 complete -c kq -n "__fish_kq_needs_command" -f -a "group" -d 'List and describe groups, watch their lag, move their offsets'
 complete -c kq -n "__fish_kq_needs_command" -f -a "broker" -d 'List and describe brokers'
+complete -c kq -n "__fish_kq_needs_command" -f -a "quorum" -d 'Look at the metadata quorum'
 complete -c kq -n "__fish_kq_needs_command" -f -a "config" -d 'Get, set, unset and compare settings'
-complete -c kq -n "__fish_kq_needs_command" -f -a "playground" -d 'Start a broker on loopback to try things on; Ctrl-C stops it'
+complete -c kq -n "__fish_kq_needs_command" -f -a "playground" -d 'Start brokers on loopback to try things on; Ctrl-C stops them'
 complete -c kq -n "__fish_kq_needs_command" -f -a "doctor" -d 'Check the path from here to the cluster: names, ports, protocol, advertised addresses, leaders'
 complete -c kq -n "__fish_kq_needs_command" -f -a "bench" -d 'Measure how fast a cluster takes and gives records'
 complete -c kq -n "__fish_kq_needs_command" -f -a "profile" -d 'Keep named clusters with their settings'
@@ -550,6 +551,25 @@ never\t'Never'"
 complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from api-versions" -s v -d 'Say what is done; twice: every request'
 complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from api-versions" -s q -l quiet -d 'Errors only'
 complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from api-versions" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand quorum; and not __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand quorum; and not __fish_seen_subcommand_from status" -f -a "status" -d 'Show who leads the metadata quorum, and how far its members have come'
+complete -c kq -n "__fish_kq_using_subcommand quorum; and __fish_seen_subcommand_from status" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand quorum; and __fish_seen_subcommand_from status" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand quorum; and __fish_seen_subcommand_from status" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand quorum; and __fish_seen_subcommand_from status" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand quorum; and __fish_seen_subcommand_from status" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand quorum; and __fish_seen_subcommand_from status" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand quorum; and __fish_seen_subcommand_from status" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand quorum; and __fish_seen_subcommand_from status" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand quorum; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand quorum; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
 complete -c kq -n "__fish_kq_using_subcommand config; and not __fish_seen_subcommand_from get set unset diff" -s h -l help -d 'Print help'
 complete -c kq -n "__fish_kq_using_subcommand config; and not __fish_seen_subcommand_from get set unset diff" -f -a "get" -d 'Show settings in force: those that differ from the default, or the ones named, or all'
 complete -c kq -n "__fish_kq_using_subcommand config; and not __fish_seen_subcommand_from get set unset diff" -f -a "set" -d 'Change settings; they take effect at once'
@@ -642,16 +662,31 @@ never\t'Never'"
 complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from diff" -s v -d 'Say what is done; twice: every request'
 complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from diff" -s q -l quiet -d 'Errors only'
 complete -c kq -n "__fish_kq_using_subcommand config; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help'
-complete -c kq -n "__fish_kq_using_subcommand playground" -l data-dir -d 'Keep the data here, and find it again next time [default: a directory that is removed at the end]' -r -F
-complete -c kq -n "__fish_kq_using_subcommand playground" -l port -d 'Listen on this port of 127.0.0.1 [default: 9092 if it is free, else any]' -r
-complete -c kq -n "__fish_kq_using_subcommand playground" -l topic -d 'The topic to make' -r
-complete -c kq -n "__fish_kq_using_subcommand playground" -l override -d 'A broker setting by its Kafka name; repeat for more' -r
-complete -c kq -n "__fish_kq_using_subcommand playground" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+complete -c kq -n "__fish_kq_using_subcommand playground; and not __fish_seen_subcommand_from kill restart" -s n -l brokers -d 'How many brokers: several are a cluster' -r
+complete -c kq -n "__fish_kq_using_subcommand playground; and not __fish_seen_subcommand_from kill restart" -l data-dir -d 'Keep the data here, and find it again next time [default: a directory that is removed at the end]' -r -F
+complete -c kq -n "__fish_kq_using_subcommand playground; and not __fish_seen_subcommand_from kill restart" -l port -d 'Listen on this port of 127.0.0.1, and the ones after it for more brokers [default: 9092 if it is free, else any]' -r
+complete -c kq -n "__fish_kq_using_subcommand playground; and not __fish_seen_subcommand_from kill restart" -l topic -d 'The topic to make' -r
+complete -c kq -n "__fish_kq_using_subcommand playground; and not __fish_seen_subcommand_from kill restart" -l override -d 'A broker setting by its Kafka name; repeat for more' -r
+complete -c kq -n "__fish_kq_using_subcommand playground; and not __fish_seen_subcommand_from kill restart" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
-complete -c kq -n "__fish_kq_using_subcommand playground" -s v -d 'Say what is done; twice: every request'
-complete -c kq -n "__fish_kq_using_subcommand playground" -s q -l quiet -d 'Errors only'
-complete -c kq -n "__fish_kq_using_subcommand playground" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand playground; and not __fish_seen_subcommand_from kill restart" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand playground; and not __fish_seen_subcommand_from kill restart" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand playground; and not __fish_seen_subcommand_from kill restart" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand playground; and not __fish_seen_subcommand_from kill restart" -f -a "kill" -d 'End one of its brokers as a crash would, with SIGKILL'
+complete -c kq -n "__fish_kq_using_subcommand playground; and not __fish_seen_subcommand_from kill restart" -f -a "restart" -d 'Start one of its brokers again; one that runs is stopped cleanly before'
+complete -c kq -n "__fish_kq_using_subcommand playground; and __fish_seen_subcommand_from kill" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand playground; and __fish_seen_subcommand_from kill" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand playground; and __fish_seen_subcommand_from kill" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand playground; and __fish_seen_subcommand_from kill" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand playground; and __fish_seen_subcommand_from restart" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand playground; and __fish_seen_subcommand_from restart" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand playground; and __fish_seen_subcommand_from restart" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand playground; and __fish_seen_subcommand_from restart" -s h -l help -d 'Print help'
 complete -c kq -n "__fish_kq_using_subcommand doctor" -l topic -d 'Write one record to this topic and read it back' -r
 complete -c kq -n "__fish_kq_using_subcommand doctor" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
 complete -c kq -n "__fish_kq_using_subcommand doctor" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r

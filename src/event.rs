@@ -5,7 +5,7 @@
 
 use crate::error::ErrorCode;
 use crate::record::producer::Producers;
-use crate::types::{ConnId, Epoch, FileRange, LogId, Millis, Offset, Partition, TopicId};
+use crate::types::{ConnId, Epoch, FileRange, LogId, Millis, NodeId, Offset, Partition, TopicId};
 use crate::wire::Chunk;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -29,10 +29,12 @@ pub enum Input<'a> {
         /// The connection.
         conn: ConnId,
     },
-    /// Answers [`Effect::Open`].
+    /// Answers [`Effect::Open`], [`Effect::Truncate`] and [`Effect::Restart`].
     Opened {
         /// The log.
         log: LogId,
+        /// The generation that was asked for.
+        generation: u32,
         /// What was found, or why it could not be opened.
         result: Result<Opened, StorageFault>,
     },
@@ -70,6 +72,23 @@ pub enum Input<'a> {
         /// The new log start offset, or why it did not move.
         result: Result<Offset, StorageFault>,
     },
+    /// The next reply on a lane to another node: they come in the order of the requests ([`Effect::Send`]).
+    PeerReply {
+        /// The node.
+        node: NodeId,
+        /// The lane.
+        lane: Lane,
+        /// Header and body, without the four length bytes.
+        bytes: &'a [u8],
+    },
+    /// A lane broke, or could not be made: what was sent on it and is not answered may or may not have arrived. It is
+    /// made again with the next [`Effect::Send`].
+    PeerLost {
+        /// The node.
+        node: NodeId,
+        /// The lane.
+        lane: Lane,
+    },
     /// A log directory was taken out of service after an IO error.
     DirFailed {
         /// Its index among `log.dirs`.
@@ -101,6 +120,8 @@ pub struct Opened {
     pub end: Offset,
     /// Everything below is on disk. After an unclean stop this equals `end`: recovery syncs what it kept.
     pub synced: Offset,
+    /// Everything below was known to be committed, as of the last checkpoint: it may be above `end`, or far below.
+    pub high_watermark: Offset,
     /// Producer state as of `end`.
     pub producers: Producers,
     /// Leader epochs and the offsets at which they began, oldest first.
@@ -233,6 +254,50 @@ pub enum Effect<'a> {
         /// Epochs and start offsets, oldest first.
         epochs: Vec<(Epoch, Offset)>,
     },
+    /// Write down high watermarks, all that are to be kept, without waiting for anything.
+    SaveHighWatermarks {
+        /// Logs and their high watermarks.
+        offsets: Vec<(LogId, Offset)>,
+    },
+    /// Throw away everything at and above `to`, and make that durable. Answered by [`Input::Opened`] with what is left.
+    Truncate {
+        /// The log.
+        log: LogId,
+        /// The generation that later completions must carry.
+        generation: u32,
+        /// The new end. Where it lies in a batch, the whole batch goes.
+        to: Offset,
+    },
+    /// Throw everything away and begin again, empty, at `start`: the leader has nothing older. Answered by
+    /// [`Input::Opened`].
+    Restart {
+        /// The log.
+        log: LogId,
+        /// The generation that later completions must carry.
+        generation: u32,
+        /// Start and end of the empty log.
+        start: Offset,
+    },
+    /// Where a node is reached on a lane; `None` when it is to be forgotten, and its connection closed.
+    Peer {
+        /// The node.
+        node: NodeId,
+        /// The lane.
+        lane: Lane,
+        /// Host and port.
+        address: Option<(String, u16)>,
+    },
+    /// Send a request to another node, after those before it on the same lane; connect first where there is no
+    /// connection. Answered by [`Input::PeerReply`] (requests on [`Lane::Quorum`] have no reply) or by
+    /// [`Input::PeerLost`].
+    Send {
+        /// The node.
+        node: NodeId,
+        /// The lane.
+        lane: Lane,
+        /// The request frame, without its four length bytes.
+        frame: Vec<u8>,
+    },
     /// Look something up in storage. Answered by [`Input::Answer`] with the same token.
     Ask {
         /// Names the question.
@@ -259,6 +324,18 @@ pub enum Effect<'a> {
     },
     /// Everything that was asked before [`Input::Stop`] is answered; the shell may close the logs and exit.
     Stopped,
+}
+
+/// What a connection to another node is for. Each has its own connection, so that none waits for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lane {
+    /// The metadata quorum's messages, one way.
+    Quorum,
+    /// What a broker asks the active controller: registration, heartbeats, changes of in-sync replicas, clients'
+    /// requests that are passed on.
+    Control,
+    /// A follower's fetches.
+    Fetch,
 }
 
 /// Which log: a partition of a topic, or the node's own metadata.

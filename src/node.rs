@@ -25,14 +25,33 @@ pub struct NodeConfig {
 #[derive(Debug)]
 pub struct Node {
     broker: Broker,
-    stopping: bool,
+    stop: Stop,
+}
+
+/// How far a stop has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// Nobody asked for one.
+    No,
+    /// What this node leads goes elsewhere.
+    Leaves,
+    /// What was asked before is being answered.
+    Drains,
+    /// Everything is answered.
+    Done,
 }
 
 impl Node {
     /// A node that has not been started.
     pub fn new(config: NodeConfig) -> Self {
         let broker = Broker::new(config.settings, config.cluster_id, config.endpoints, config.seed);
-        Node { broker, stopping: false }
+        Node { broker, stop: Stop::No }
+    }
+
+    /// The ids of this node's log directories, before it is started: a broker that comes back with all of them has what
+    /// it had (KIP-858).
+    pub fn set_log_dirs(&mut self, ids: Vec<Uuid>) {
+        self.broker.set_log_dirs(ids);
     }
 
     /// Asks for the logs. The node serves once all are open: see [`Node::is_ready`].
@@ -69,23 +88,37 @@ impl Node {
                 let frame = api::Frame { conn, slot, peer, bytes };
                 api::dispatch(broker, now, frame, out);
             }
-            Input::Disconnected { conn } => broker.sessions.disconnected(conn),
-            Input::Opened { log, result } => broker.opened(now, log, result, out),
+            Input::Disconnected { conn } => broker.disconnected(now, conn, out),
+            Input::Opened { log, generation, result } => broker.opened(now, log, generation, result, out),
             Input::Appended { log, generation, result } => broker.appended(now, log, generation, result, out),
             Input::Synced { log, generation, result } => broker.synced(now, log, generation, result, out),
             Input::Answer { token, answer } => broker.answered(token, answer, out),
             Input::Trimmed { log, generation, result } => broker.trimmed(log, generation, result, out),
+            Input::PeerReply { node, lane, bytes } => api::peer::reply(broker, now, node, lane, bytes, out),
+            Input::PeerLost { node, lane } => api::peer::lost(broker, now, node, lane, out),
             Input::DirFailed { dir } => broker.dir_failed(dir, out),
             Input::Tick => {}
             Input::Stop => {
-                self.stopping = true;
-                broker.drain_fetches(out);
-                broker.drain_groups(out);
+                if self.stop == Stop::No {
+                    self.stop = Stop::Leaves;
+                    broker.leave(now, out);
+                }
             }
         }
         broker.tick(now, out);
-        if self.stopping && broker.parked.is_empty() {
-            self.stopping = false;
+        self.stop_if_due(out);
+        api::peer::pump(&mut self.broker, now, out);
+    }
+
+    fn stop_if_due(&mut self, out: &mut Vec<Effect<'_>>) {
+        let broker = &mut self.broker;
+        if self.stop == Stop::Leaves && broker.has_left() {
+            self.stop = Stop::Drains;
+            broker.drain_fetches(out);
+            broker.drain_groups(out);
+        }
+        if self.stop == Stop::Drains && broker.parked.is_empty() {
+            self.stop = Stop::Done;
             broker.save_producers(out);
             out.push(Effect::Stopped);
         }

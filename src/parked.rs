@@ -28,6 +28,15 @@ pub enum Part {
     Failed(ErrorCode),
 }
 
+/// Why a fetch runs again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Woken {
+    /// One of its logs has grown.
+    Grown,
+    /// It must not wait any longer: it is to be answered with what there is.
+    Late,
+}
+
 /// What a request waits for.
 pub enum Waiting {
     /// Every part, or the deadline.
@@ -44,7 +53,7 @@ pub enum Waiting {
         /// The logs.
         logs: Vec<LogId>,
         /// What then.
-        then: Then<()>,
+        then: Then<Woken>,
     },
     /// The answer to a question.
     Answer(Then<Answer>),
@@ -81,6 +90,11 @@ impl Parked {
             self.deadlines.insert((deadline, self.next));
         }
         self.next
+    }
+
+    /// Whether a request still waits.
+    pub fn holds(&self, token: Token) -> bool {
+        self.waiting.contains_key(&token)
     }
 
     /// Takes a request out.

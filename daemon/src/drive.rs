@@ -5,6 +5,7 @@
 //! stage ends early at its byte bound, and after a connection with a large frame, so that large buffers are used again.
 
 mod door;
+mod peers;
 
 use crate::clock::Clock;
 use crate::inbound::{Inbound, Next, ReadEnd, SpareBuffers};
@@ -37,6 +38,8 @@ const KIND_LISTENER: u64 = 2 << 62;
 const KIND_OTHER: u64 = 3 << 62;
 const MAILBOX: u64 = KIND_OTHER;
 const SIGNAL: u64 = KIND_OTHER | 1;
+/// A connection to another node, with its number in the lower bits.
+const PEER: u64 = KIND_OTHER | 1 << 61;
 
 /// A listener's socket.
 pub struct ListenSocket {
@@ -53,6 +56,7 @@ pub struct Drive {
     epoll: OwnedFd,
     sockets: Vec<ListenSocket>,
     accepting: bool,
+    accepting_nodes: bool,
     signals: std::os::unix::net::UnixStream,
     signals_seen: usize,
     congestion: Option<String>,
@@ -118,6 +122,7 @@ impl Drive {
             epoll,
             sockets,
             accepting: false,
+            accepting_nodes: false,
             signals,
             signals_seen: 0,
             congestion: std::env::var("KQD_TCP_CONGESTION").ok(),
@@ -163,6 +168,7 @@ impl Drive {
             self.fire_timers();
             self.receive();
             self.run_stage();
+            self.receive_replies();
             if self.node.deadline().is_some_and(|at| at <= self.shell.now) {
                 self.step(Input::Tick);
             }
@@ -189,7 +195,8 @@ impl Drive {
     fn wait(&mut self) -> Result<(), String> {
         let now = self.clock.now();
         let timeout = if self.resumed.is_empty() {
-            let next = [self.node.deadline(), self.shell.timers.next()].into_iter().flatten().min();
+            let next = [self.node.deadline(), self.shell.timers.next(), self.peers_next()];
+            let next = next.into_iter().flatten().min();
             // A deadline that the last tick did not move must not make the loop spin.
             next.map(|at| at.saturating_sub(now).max(i64::from(at <= now)))
         } else {
@@ -211,6 +218,7 @@ impl Drive {
                 KIND_HTTP => self.advance_page(token & !KIND),
                 KIND_LISTENER => self.accept((token & !KIND) as usize),
                 KIND_OTHER if token == MAILBOX => self.take_mail(),
+                KIND_OTHER if token & PEER == PEER => self.take_peer_event(token, flags),
                 KIND_OTHER => self.take_signal(),
                 _ => self.take_connection_event(ConnId(token), flags),
             }
@@ -426,6 +434,7 @@ impl Drive {
     /// Writes what is ready, and lets go of connections that are over, until nothing new comes of it.
     fn settle(&mut self) {
         loop {
+            self.settle_peers();
             while let Some(id) = self.shell.links.next_touched() {
                 self.flush(id);
             }

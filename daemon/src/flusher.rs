@@ -5,8 +5,8 @@ use crate::disk::{RealDisk, RealFile};
 use crate::mailbox::Mailbox;
 use crate::store::Done;
 use kq::log::checkpoint::{LOG_STARTS, MetaProperties, Offsets, write_offsets};
-use kq::log::{DirtyFiles, Disk, DiskError, DiskFile, DiskResult, Log, StagedEpochs};
-use kq::types::{LogId, Offset};
+use kq::log::{Cut, DirtyFiles, Disk, DiskError, DiskErrorKind, DiskFile, DiskResult, Log, StagedEpochs};
+use kq::types::{LogId, Millis, Offset};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -43,8 +43,28 @@ pub enum Task {
     Release(String),
     /// Move a deleted log's folder of this name out of the way: here, so that no sync of it is under way.
     Delete(String, Box<Log<RealDisk>>),
+    /// Cut a log, once every checkpoint asked for before is in place: here, so that no sync of it is under way.
+    Cut(Box<CutLog>),
     /// Sync the whole file system: what else is to be synced has too many files to hold them open.
     Everything,
+}
+
+/// A log that is to be cut, or was.
+pub struct CutLog {
+    /// The log.
+    pub log: LogId,
+    /// Its generation.
+    pub generation: u32,
+    /// Its folder.
+    pub name: String,
+    /// Its log directory.
+    pub dir: usize,
+    /// Its files.
+    pub open: Log<RealDisk>,
+    /// What goes.
+    pub cut: Cut,
+    /// When it was asked for.
+    pub now: Millis,
 }
 
 /// What a round has done.
@@ -61,6 +81,8 @@ pub struct Round {
     pub released: Vec<String>,
     /// Folders that [`Task::Delete`] moved away: their names, and what they are called now.
     pub deleted: Vec<(String, String)>,
+    /// Logs that [`Task::Cut`] was about, and how it went.
+    pub cut: Vec<(Box<CutLog>, DiskResult<()>)>,
     /// Why none of it counts: the directory is done with.
     pub failure: Option<DiskError>,
     /// Why the checkpoint files were not replaced, when all else went well: `moved` does not count.
@@ -176,11 +198,12 @@ fn run(dir: usize, disk: &RealDisk, tasks: Vec<Task>, broken: Option<DiskError>,
         moved: Vec::new(),
         released: Vec::new(),
         deleted: Vec::new(),
+        cut: Vec::new(),
         failure: broken,
         checkpoint_failure: None,
     };
     let (mut mark, mut dirt) = (None, Dirt::default());
-    let (mut new_starts, mut checkpoints, mut deleted) = (None, Vec::new(), Vec::new());
+    let (mut new_starts, mut checkpoints, mut deleted, mut cuts) = (None, Vec::new(), Vec::new(), Vec::new());
     for task in tasks {
         match task {
             Task::Begin(unwritten) => {
@@ -200,6 +223,7 @@ fn run(dir: usize, disk: &RealDisk, tasks: Vec<Task>, broken: Option<DiskError>,
                 new_starts = Some(starts);
             }
             Task::Release(name) => round.released.push(name),
+            Task::Cut(cut) => cuts.push(cut),
             Task::Checkpoint(name, offsets) => checkpoints.push((name, offsets)),
         }
     }
@@ -215,6 +239,19 @@ fn run(dir: usize, disk: &RealDisk, tasks: Vec<Task>, broken: Option<DiskError>,
             .map_or(Ok(()), |starts| write_offsets(disk, LOG_STARTS, &starts))
             .and_then(|()| checkpoints.iter().try_for_each(|(name, offsets)| write_offsets(disk, name, offsets)));
         round.checkpoint_failure = outcome.err();
+    }
+    for mut log in cuts {
+        // Without its checkpoint a crash would believe what a cut leaves.
+        let outcome = match round.failure.as_ref().or(round.checkpoint_failure.as_ref()) {
+            Some(error) => Err(error.clone()),
+            None => log.open.cut(log.cut, log.now),
+        };
+        if let Err(error) = outcome.as_ref().map_err(Clone::clone)
+            && error.kind != DiskErrorKind::Full
+        {
+            round.failure.get_or_insert(error);
+        }
+        round.cut.push((log, outcome));
     }
     round.us = began.elapsed().as_micros() as u64;
     round

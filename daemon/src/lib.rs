@@ -4,7 +4,7 @@
 //! args, start        from a command line to a running broker
 //! drive              THE loop: wait, read, step, perform, write
 //! shell              performs effects: one match
-//! links inbound outbound listen        connections
+//! links inbound outbound listen peers  connections, and those to other nodes
 //! store flusher disk helpers           logs on real files, group commit, threads for what may block
 //! http pages metrics histogram note    what can be seen from outside
 //! clock timers mailbox                 time, and news from helper threads
@@ -26,6 +26,7 @@ pub mod metrics;
 pub mod note;
 pub mod outbound;
 pub mod pages;
+pub mod peers;
 pub mod shell;
 pub mod start;
 pub mod store;

@@ -49,6 +49,8 @@ pub struct LogFigures {
 pub struct Moment {
     /// Open connections.
     pub connections: usize,
+    /// Open connections to other nodes.
+    pub peers: usize,
     /// Requests that wait in the core.
     pub parked: usize,
     /// When the process started, in seconds since the Unix epoch.
@@ -103,6 +105,7 @@ impl Metrics {
             ("kqd_bytes_in_total", "counter", "Bytes received from clients.", self.bytes_in),
             ("kqd_bytes_out_total", "counter", "Bytes sent to clients.", self.bytes_out),
             ("kqd_connections", "gauge", "Open client connections.", now.connections as u64),
+            ("kqd_peer_connections", "gauge", "Open connections to other nodes.", now.peers as u64),
             ("kqd_connections_accepted_total", "counter", "Connections accepted.", self.connections_accepted),
             ("kqd_connections_refused_total", "counter", "Connections over a limit.", self.connections_refused),
             ("kqd_protocol_errors_total", "counter", "Connections closed for what they sent.", self.protocol_errors),

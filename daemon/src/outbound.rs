@@ -107,6 +107,15 @@ impl Outbound {
         Some(slot)
     }
 
+    /// Queues a frame that answers nothing: a request to another node.
+    pub fn push(&mut self, frame: Vec<u8>) {
+        // A frame's length is signed: the core never sends more.
+        let length = i32::try_from(frame.len()).unwrap_or(i32::MAX);
+        self.unsent_bytes += 4 + frame.len();
+        self.queue.push_back(Part::Length(length.to_be_bytes()));
+        self.queue.push_back(Part::Bytes(frame));
+    }
+
     /// Moves the ready prefix into the queue. Returns for how long, in milliseconds, the client is to be muted.
     pub fn advance(&mut self) -> u32 {
         let mut throttle_ms = 0;
@@ -138,6 +147,11 @@ impl Outbound {
     /// True while something is to be sent.
     pub fn has_unsent(&self) -> bool {
         !self.queue.is_empty()
+    }
+
+    /// Bytes in memory that are to be sent.
+    pub fn unsent_bytes(&self) -> usize {
+        self.unsent_bytes
     }
 
     /// True when no further frame is to be taken for now.

@@ -10,6 +10,7 @@ use crate::metrics::{Metrics, Moment};
 use crate::note::Notes;
 use crate::outbound::{FilePart, Part};
 use crate::pages;
+use crate::peers::Peers;
 use crate::store::{Done, PendingAppend, Store};
 use crate::timers::{Timer, Timers};
 use kq::config::BrokerSettings;
@@ -31,6 +32,8 @@ const CHECKPOINT_MS: i64 = 60_000;
 pub struct Shell {
     /// The connections.
     pub links: Links,
+    /// The connections to other nodes.
+    pub peers: Peers,
     /// The logs.
     pub store: Store,
     /// What helpers have finished.
@@ -55,7 +58,8 @@ pub struct Shell {
     pub fatal: Option<String>,
     /// No new connections for a moment.
     pub accept_paused: bool,
-    readers: Helpers,
+    /// Threads for what may wait: the disk, a name server.
+    pub readers: Helpers,
     started: Instant,
     started_seconds: f64,
     checkpoint_due: bool,
@@ -68,6 +72,7 @@ impl Shell {
         let readers = Helpers::new("kqd-read", usize::try_from(settings.num_io_threads).unwrap_or(1));
         Shell {
             links: Links::default(),
+            peers: Peers::default(),
             store,
             mailbox,
             settings,
@@ -120,6 +125,8 @@ impl Shell {
                         self.links.close(conn);
                     }
                     Effect::Note { level, message } => self.notes.write(level, &message),
+                    Effect::Peer { node, lane, address } => self.peers.direct(self.now, node, lane, address),
+                    Effect::Send { node, lane, frame } => self.peers.send(self.now, node, lane, frame),
                     Effect::Settings { settings } => {
                         self.store.compaction_enabled = settings.log_cleaner_enable;
                         self.settings = settings;
@@ -151,6 +158,7 @@ impl Shell {
             Done::Content { token, result } => {
                 return inputs.push(Input::Answer { token, answer: Answer::Content(result) });
             }
+            Done::Resolved { node, lane, found } => return self.peers.resolved(node, lane, found),
             done => done,
         };
         if let Done::Warmed { conn, failure } = &done {
@@ -270,6 +278,7 @@ impl Shell {
             Page::Metrics => {
                 let moment = Moment {
                     connections: self.links.len(),
+                    peers: self.peers.open(),
                     parked,
                     started_seconds: self.started_seconds,
                     logs: self.store.figures(),

@@ -80,7 +80,9 @@ fn serve(
     let config = NodeConfig { settings: Arc::clone(&settings), cluster_id: identity.cluster_id, endpoints, seed };
     let store = Store::new(dirs, mailbox.clone());
     let shell = Shell::new(store, mailbox, settings, notes);
-    let mut drive = Drive::new(Node::new(config), shell, sockets, signals)?;
+    let mut node = Node::new(config);
+    node.set_log_dirs(identity.log_dirs);
+    let mut drive = Drive::new(node, shell, sockets, signals)?;
     let end = drive.run(|shell| {
         for stray in shell.store.strays() {
             shell
@@ -178,6 +180,10 @@ fn bind(settings: &BrokerSettings) -> Result<Bindings, String> {
         let told = Listener { host: reachable(&told.host), port, ..told.clone() };
         addresses.listeners.push(told.url());
         endpoints.push(Endpoint { host: told.host, port });
+    }
+    for (index, listener) in (settings.listeners.len()..).zip(&settings.cluster.controller_listeners) {
+        let bound = bind_all(&listener.host, listener.port, sizes)?;
+        sockets.extend(bound.sockets.into_iter().map(|socket| ListenSocket { listener: Some(index), socket }));
     }
     if let Some((host, port)) = &settings.http_listener {
         let sizes = SocketSizes { backlog: 32, receive: None, send: None };

@@ -3,7 +3,7 @@
 //! What the request does not name goes back to its default; clients had better use IncrementalAlterConfigs.
 
 use super::incremental_alter_configs::{Change, alter};
-use super::{Api, Context};
+use super::{Api, At, Context};
 use crate::broker::Broker;
 use crate::config::Op;
 use crate::event::Effect;
@@ -18,6 +18,7 @@ impl Api for AlterConfigs {
     const KEY: i16 = 33;
     const NAME: &'static str = "AlterConfigs";
     const SERVED: (i16, i16) = (0, 2);
+    const AT: At = At::Controller;
     type Request<'a> = AlterConfigsRequest<'a>;
     type Response<'a> = AlterConfigsResponse<'a>;
 }

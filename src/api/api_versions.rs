@@ -3,7 +3,7 @@
 //! A version we do not know is answered in version 0 with error 35 and the ranges (KIP-511); the response's header is
 //! always the oldest one, without tags.
 
-use super::{Api, Context, TABLE};
+use super::{Api, Context, Row, TABLE};
 use crate::broker::{Broker, ReplyTo};
 use crate::error::ErrorCode;
 use crate::event::Effect;
@@ -64,19 +64,24 @@ pub(super) fn handle(broker: &mut Broker, cx: Context<'_>, request: ApiVersionsR
         }
         _ => ErrorCode::None,
     };
-    answer(broker, cx.to, code, out);
+    answer(broker, cx.to, cx.peer.listener, code, out);
 }
 
 /// The answer to a version that nobody knows yet: the ranges all the same (KIP-511).
-pub(super) fn refuse(broker: &Broker, to: ReplyTo, out: &mut Vec<Effect<'_>>) {
-    answer(broker, to, ErrorCode::UnsupportedVersion, out);
+pub(super) fn refuse(broker: &Broker, to: ReplyTo, listener: usize, out: &mut Vec<Effect<'_>>) {
+    answer(broker, to, listener, ErrorCode::UnsupportedVersion, out);
 }
 
-fn answer(broker: &Broker, to: ReplyTo, code: ErrorCode, out: &mut Vec<Effect<'_>>) {
+fn answer(broker: &Broker, to: ReplyTo, listener: usize, code: ErrorCode, out: &mut Vec<Effect<'_>>) {
+    let here = match broker.settings.is_controller_listener(listener) {
+        true => Row::is_for_nodes,
+        false => Row::is_for_clients,
+    };
     let api_keys = match code {
         ErrorCode::InvalidRequest => Vec::new(),
         _ => TABLE
             .iter()
+            .filter(|row| here(row))
             .map(|row| ApiVersion { api_key: row.key, min_version: row.advertised_min, max_version: row.served.1 })
             .collect(),
     };

@@ -2,7 +2,7 @@
 //!
 //! `count` is the new total, not what is added.
 
-use super::{Api, Context};
+use super::{Api, At, Context};
 use crate::broker::Broker;
 use crate::error::ErrorCode;
 use crate::event::Effect;
@@ -17,6 +17,7 @@ impl Api for CreatePartitions {
     const KEY: i16 = 37;
     const NAME: &'static str = "CreatePartitions";
     const SERVED: (i16, i16) = (0, 3);
+    const AT: At = At::Controller;
     type Request<'a> = CreatePartitionsRequest<'a>;
     type Response<'a> = CreatePartitionsResponse<'a>;
 }
@@ -70,8 +71,8 @@ pub(super) fn handle(
     let then = move |broker: &mut Broker, reply: Option<Reply>, out: &mut Vec<Effect<'_>>| {
         let results = match reply {
             Some(Reply::Partitions(results)) => results,
-            _ => {
-                let refusal = Refusal::new(ErrorCode::KafkaStorageError, "the metadata log is out of service");
+            other => {
+                let refusal = Refusal::of(other);
                 names.into_iter().map(|name| (name, Err(refusal.clone()))).collect()
             }
         };

@@ -2,10 +2,9 @@
 //!
 //! Since 5 the answer carries the configuration (KIP-525), since 7 the topic's id (KIP-516).
 
-use super::{Api, Context};
+use super::{Api, At, Context};
 use crate::broker::Broker;
 use crate::config::{self, Described};
-use crate::error::ErrorCode;
 use crate::event::Effect;
 use crate::message;
 use crate::meta::{Command, Created, DryRun, NewTopic, Refusal, Reply};
@@ -20,6 +19,7 @@ impl Api for CreateTopics {
     const KEY: i16 = 19;
     const NAME: &'static str = "CreateTopics";
     const SERVED: (i16, i16) = (2, 7);
+    const AT: At = At::Controller;
     type Request<'a> = CreateTopicsRequest<'a>;
     type Response<'a> = CreateTopicsResponse<'a>;
 }
@@ -100,8 +100,8 @@ pub(super) fn handle(
     let then = move |broker: &mut Broker, reply: Option<Reply>, out: &mut Vec<Effect<'_>>| {
         let results = match reply {
             Some(Reply::Topics(results)) => results,
-            _ => {
-                let refusal = Refusal::new(ErrorCode::KafkaStorageError, "the metadata log is out of service");
+            other => {
+                let refusal = Refusal::of(other);
                 asked.keys().map(|name| (name.clone(), Err(refusal.clone()))).collect()
             }
         };

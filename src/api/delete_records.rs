@@ -114,7 +114,7 @@ pub(super) fn handle(
 }
 
 fn check(broker: &Broker, topic: &str, wanted: &DeleteRecordsPartition) -> Result<(LogId, Offset), ErrorCode> {
-    let log = broker.log_of_name(topic, wanted.partition_index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+    let log = broker.log_of_name(topic, wanted.partition_index)?;
     let hosted = broker.hosted(log).ok_or(ErrorCode::UnknownTopicOrPartition)?;
     if hosted.settings.compact && !hosted.settings.delete {
         return Err(ErrorCode::PolicyViolation);

@@ -2,7 +2,7 @@
 //!
 //! Since 5 the answer can carry a message (KIP-599).
 
-use super::{Api, Context};
+use super::{Api, At, Context};
 use crate::broker::Broker;
 use crate::error::ErrorCode;
 use crate::event::Effect;
@@ -18,6 +18,7 @@ impl Api for DeleteTopics {
     const KEY: i16 = 20;
     const NAME: &'static str = "DeleteTopics";
     const SERVED: (i16, i16) = (1, 6);
+    const AT: At = At::Controller;
     type Request<'a> = DeleteTopicsRequest<'a>;
     type Response<'a> = DeleteTopicsResponse<'a>;
 }
@@ -80,8 +81,8 @@ pub(super) fn handle(
     let then = move |broker: &mut Broker, reply: Option<Reply>, out: &mut Vec<Effect<'_>>| {
         let results = match reply {
             Some(Reply::Deleted(results)) => results,
-            _ => {
-                let refusal = Refusal::new(ErrorCode::KafkaStorageError, "the metadata log is out of service");
+            other => {
+                let refusal = Refusal::of(other);
                 names.iter().map(|(id, _)| (*id, Err(refusal.clone()))).collect()
             }
         };

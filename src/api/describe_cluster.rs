@@ -8,6 +8,7 @@ use crate::broker::Broker;
 use crate::error::ErrorCode;
 use crate::event::Effect;
 use crate::message;
+use crate::types::NodeId;
 use crate::wire::Str;
 
 /// DescribeCluster's place in the table.
@@ -51,28 +52,51 @@ message! {
     }
 }
 
-/// The endpoints of brokers.
+/// Whose endpoints are asked for.
 const BROKERS: i8 = 1;
+const CONTROLLERS: i8 = 2;
 
 pub(super) fn handle(broker: &mut Broker, cx: Context<'_>, request: DescribeClusterRequest, out: &mut Vec<Effect<'_>>) {
     let mut response = DescribeClusterResponse { endpoint_type: request.endpoint_type, ..Default::default() };
-    if request.endpoint_type == BROKERS {
-        let endpoint = broker.endpoints[cx.peer.listener].clone();
+    let here = if broker.settings.is_controller_listener(cx.peer.listener) { CONTROLLERS } else { BROKERS };
+    if request.endpoint_type == here {
         response.cluster_id = broker.cluster_id.clone().into();
-        response.controller_id = broker.node;
-        response.brokers = vec![DescribeClusterBroker {
-            broker_id: broker.node,
-            host: endpoint.host.into(),
-            port: i32::from(endpoint.port),
-            rack: broker.settings.rack.clone().map(Into::into),
-            is_fenced: false,
-        }];
+        (response.controller_id, response.brokers) = match here {
+            CONTROLLERS => controllers(broker),
+            _ => brokers(broker, cx.peer.listener, request.include_fenced_brokers),
+        };
         if request.include_cluster_authorized_operations {
             response.cluster_authorized_operations = CLUSTER_OPERATIONS;
         }
     } else {
+        let whose = if here == CONTROLLERS { "controller" } else { "broker" };
         response.error_code = ErrorCode::MismatchedEndpointType.code();
-        response.error_message = Some("this listener is a broker's: ask for endpoint type 1".into());
+        response.error_message = Some(format!("this listener is a {whose}'s: ask for endpoint type {here}").into());
     }
     broker.reply(cx.to, &response, out);
+}
+
+fn brokers(broker: &Broker, listener: usize, with_fenced: bool) -> (NodeId, Vec<DescribeClusterBroker<'static>>) {
+    let controller = broker.controller_of(&broker.living(listener));
+    let mut brokers = broker.brokers_of(listener);
+    brokers.retain(|one| with_fenced || !one.fenced);
+    let brokers = brokers.into_iter().map(|one| DescribeClusterBroker {
+        broker_id: one.id,
+        host: one.endpoint.host.into(),
+        port: i32::from(one.endpoint.port),
+        rack: one.rack.map(Into::into),
+        is_fenced: one.fenced,
+    });
+    (controller, brokers.collect())
+}
+
+fn controllers(broker: &Broker) -> (NodeId, Vec<DescribeClusterBroker<'static>>) {
+    let voters = broker.settings.cluster.voters.iter().map(|voter| DescribeClusterBroker {
+        broker_id: voter.id,
+        host: voter.host.clone().into(),
+        port: i32::from(voter.port),
+        rack: None,
+        is_fenced: false,
+    });
+    (broker.controller().unwrap_or(-1), voters.collect())
 }

@@ -4,7 +4,6 @@
 
 use super::{Api, Context};
 use crate::broker::Broker;
-use crate::error::ErrorCode;
 use crate::event::Effect;
 use crate::message;
 use crate::wire::Str;
@@ -72,7 +71,7 @@ pub(super) fn handle(
 }
 
 fn one(broker: &Broker, topic: &str, partition_index: i32) -> PartitionResponse<'static> {
-    let log = broker.log_of_name(topic, partition_index).ok_or(ErrorCode::UnknownTopicOrPartition);
+    let log = broker.log_of_name(topic, partition_index);
     match log.and_then(|log| broker.leader_at(log, -1)) {
         Err(code) => PartitionResponse { partition_index, error_code: code.code(), ..Default::default() },
         Ok(leader) => PartitionResponse {

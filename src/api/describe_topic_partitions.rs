@@ -4,13 +4,14 @@
 
 use super::metadata::{TOPIC_OPERATIONS, is_internal};
 use super::{Api, Context};
-use crate::broker::Broker;
+use crate::broker::{Broker, Living};
 use crate::error::ErrorCode;
 use crate::event::Effect;
 use crate::message;
 use crate::meta::{TopicImage, check_topic_name};
 use crate::types::Uuid;
 use crate::wire::Str;
+use std::ops::Range;
 
 /// DescribeTopicPartitions's place in the table.
 pub enum DescribeTopicPartitions {}
@@ -77,11 +78,15 @@ pub(super) fn handle(
     request: DescribeTopicPartitionsRequest<'_>,
     out: &mut Vec<Effect<'_>>,
 ) {
-    let response = answer(broker, &request);
+    let response = answer(broker, &request, &broker.living(cx.peer.listener));
     broker.reply(cx.to, &response, out);
 }
 
-fn answer(broker: &Broker, request: &DescribeTopicPartitionsRequest<'_>) -> DescribeTopicPartitionsResponse<'static> {
+fn answer(
+    broker: &Broker,
+    request: &DescribeTopicPartitionsRequest<'_>,
+    living: &[Living],
+) -> DescribeTopicPartitionsResponse<'static> {
     let limit = broker.settings.max_request_partition_size_limit.max(1);
     let mut left = request.response_partition_limit.clamp(1, limit) as usize;
     let (from_topic, from_partition) = match &request.cursor {
@@ -113,7 +118,7 @@ fn answer(broker: &Broker, request: &DescribeTopicPartitionsRequest<'_>) -> Desc
         };
         let first = if name == from_topic { from_partition } else { 0 };
         let last = topic.partitions.len().min(first.saturating_add(left));
-        response.topics.push(describe(broker, topic, first, last));
+        response.topics.push(describe(broker, topic, first..last, living));
         left -= last.saturating_sub(first);
         if last < topic.partitions.len() {
             response.next_cursor = Some(ResponseCursor { topic_name: name.into(), partition_index: last as i32 });
@@ -126,22 +131,21 @@ fn answer(broker: &Broker, request: &DescribeTopicPartitionsRequest<'_>) -> Desc
 fn describe(
     broker: &Broker,
     topic: &TopicImage,
-    first: usize,
-    last: usize,
+    range: Range<usize>,
+    living: &[Living],
 ) -> DescribeTopicPartitionsResponseTopic<'static> {
-    let partitions = topic.partitions.iter().enumerate().take(last).skip(first).map(|(index, partition)| {
-        let log = broker.log_of(topic.id, index as i32);
-        let serves = log.is_some_and(|log| broker.leader_at(log, -1).is_ok());
+    let partitions = (0..).zip(&topic.partitions).take(range.end).skip(range.start).map(|(index, partition)| {
+        let seen = broker.seen(topic, index, partition, living);
         DescribeTopicPartitionsResponsePartition {
-            error_code: if serves { 0 } else { ErrorCode::LeaderNotAvailable.code() },
-            partition_index: index as i32,
-            leader_id: if serves { partition.leader } else { -1 },
+            error_code: seen.code.code(),
+            partition_index: index,
+            leader_id: seen.leader,
             leader_epoch: partition.leader_epoch,
             replica_nodes: partition.replicas.clone(),
             isr_nodes: partition.isr.clone(),
-            eligible_leader_replicas: Some(Vec::new()),
-            last_known_elr: Some(Vec::new()),
-            offline_replicas: if serves { Vec::new() } else { vec![broker.node] },
+            eligible_leader_replicas: Some(partition.elr.clone()),
+            last_known_elr: Some(partition.last_known_elr.clone()),
+            offline_replicas: seen.offline,
         }
     });
     DescribeTopicPartitionsResponseTopic {

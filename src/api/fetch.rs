@@ -4,11 +4,13 @@
 //! (KIP-595), topics by id since 13 (KIP-516). The first batch comes whole even when it is over the limits (KIP-74).
 
 use super::{Api, Context};
-use crate::broker::{Broker, ReplyTo, SessionKey, SessionPart, next_epoch};
+use crate::broker::{Broker, Reader, ReplyTo, SessionKey, SessionPart, next_epoch};
 use crate::error::ErrorCode;
 use crate::event::{Answer, Effect, Question, Read};
 use crate::message;
-use crate::types::{LogId, Millis, Uuid};
+use crate::parked::Woken;
+use crate::replica::Leader;
+use crate::types::{Epoch, LogId, Millis, NodeId, Offset, Uuid};
 use crate::wire::{Records, Str};
 
 /// Fetch's place in the table.
@@ -118,6 +120,7 @@ message! {
 /// What one fetch has asked for, kept while it waits.
 struct Run {
     to: ReplyTo,
+    reader: Reader,
     deadline: Millis,
     min_bytes: u64,
     max_bytes: u32,
@@ -145,7 +148,16 @@ enum InSession {
 }
 
 pub(super) fn handle(broker: &mut Broker, cx: Context<'_>, request: FetchRequest<'_>, out: &mut Vec<Effect<'_>>) {
-    let started = match start(broker, &cx, &request) {
+    let (node, broker_epoch) = match cx.to.version {
+        ..=14 => (request.replica_id, -1),
+        _ => (request.replica_state.replica_id, request.replica_state.replica_epoch),
+    };
+    let started = match cx.peer.listener == broker.settings.cluster.inter_broker_listener {
+        // What a replica says it holds counts as acknowledged: only where brokers come is it believed.
+        false if node >= 0 => Err(ErrorCode::ClusterAuthorizationFailed),
+        _ => start(broker, &cx, &request),
+    };
+    let started = match started {
         Ok(started) => started,
         Err(code) => {
             let response = FetchResponse { error_code: code.code(), ..Default::default() };
@@ -154,8 +166,16 @@ pub(super) fn handle(broker: &mut Broker, cx: Context<'_>, request: FetchRequest
     };
     let (session, mut parts) = started;
     parts.sort_by_key(|(_, part)| part.turn);
+    let reader = if node >= 0 { Reader::Replica(node) } else { Reader::Consumer };
+    if node >= 0 {
+        broker.release_replica(node, out);
+        for (key, part) in &parts {
+            note_replica(broker, cx.to.version, (node, broker_epoch), key, part, out);
+        }
+    }
     let run = Run {
         to: cx.to,
+        reader,
         deadline: cx.now.saturating_add(i64::from(request.max_wait_ms.max(0))),
         min_bytes: request.min_bytes.max(0) as u64,
         max_bytes: request.max_bytes.min(broker.settings.fetch_max_bytes).max(0) as u32,
@@ -273,35 +293,29 @@ fn check(broker: &Broker, run: &Run, key: &SessionKey, part: &SessionPart) -> Ch
         records: Some(Records::Bytes(Vec::new().into())),
         ..Default::default()
     };
-    let found = if run.to.version >= 13 {
-        broker.image.topic_by_id(key.topic_id).map(|topic| topic.id).ok_or(ErrorCode::UnknownTopicId)
-    } else {
-        broker.image.topic(&key.topic).map(|topic| topic.id).ok_or(ErrorCode::UnknownTopicOrPartition)
-    };
-    let log = found.and_then(|id| broker.log_of(id, key.partition).ok_or(ErrorCode::UnknownTopicOrPartition));
-    let leader = match log.and_then(|log| broker.leader_at(log, part.current_epoch)) {
+    let log = log_of(broker, run.to.version, key);
+    let leader = match log.and_then(|log| leader_for(broker, run.reader, log, part)) {
         Ok(leader) => leader,
         Err(code) => {
             data.error_code = code.code();
             return Checked { data, read: None, log: None };
         }
     };
-    let upto = leader.high_watermark();
-    (data.high_watermark, data.last_stable_offset, data.log_start_offset) = (upto, upto, leader.start());
-    if part.last_fetched_epoch >= 0 {
-        let end = leader.epochs().end_of(part.last_fetched_epoch, leader.end());
-        match end {
-            Some((epoch, end_offset)) if epoch < part.last_fetched_epoch || end_offset < part.fetch_offset => {
-                data.diverging_epoch = EpochEndOffset { epoch, end_offset };
-                return Checked { data, read: None, log: None };
-            }
-            _ => {}
-        }
+    let committed = leader.high_watermark();
+    (data.high_watermark, data.last_stable_offset, data.log_start_offset) = (committed, committed, leader.start());
+    if let Some((epoch, end_offset)) = diverging(leader, part) {
+        data.diverging_epoch = EpochEndOffset { epoch, end_offset };
+        return Checked { data, read: None, log: None };
     }
-    if part.fetch_offset < leader.start() || part.fetch_offset > leader.end() {
+    // A consumer that has records of the batches that are just being written keeps its place.
+    let upto = if run.reader == Reader::Consumer { committed } else { leader.appended() };
+    let end = if run.reader == Reader::Consumer { leader.end() } else { upto };
+    if part.fetch_offset < leader.start() || part.fetch_offset > end {
         data.error_code = ErrorCode::OffsetOutOfRange.code();
         data.high_watermark = -1;
-        (data.last_stable_offset, data.log_start_offset) = (-1, -1);
+        data.last_stable_offset = -1;
+        // A follower learns where it has to begin.
+        data.log_start_offset = if run.reader == Reader::Consumer { -1 } else { leader.start() };
         return Checked { data, read: None, log: None };
     }
     let read = (part.fetch_offset < upto && part.max_bytes >= 0).then_some(Read {
@@ -312,6 +326,46 @@ fn check(broker: &Broker, run: &Run, key: &SessionKey, part: &SessionPart) -> Ch
         at_least_one: false,
     });
     Checked { data, read, log: Some(leader.log) }
+}
+
+fn log_of(broker: &Broker, version: i16, key: &SessionKey) -> Result<LogId, ErrorCode> {
+    let found = match version {
+        13.. => broker.image.topic_by_id(key.topic_id).map(|topic| topic.id).ok_or(ErrorCode::UnknownTopicId),
+        _ => broker.image.topic(&key.topic).map(|topic| topic.id).ok_or(ErrorCode::UnknownTopicOrPartition),
+    };
+    found.and_then(|id| broker.log_of(id, key.partition))
+}
+
+/// The leader that answers, where both are in the same leader epoch. A follower has to say in which one it is.
+fn leader_for<'b>(broker: &'b Broker, reader: Reader, log: LogId, part: &SessionPart) -> Result<&'b Leader, ErrorCode> {
+    let leader = broker.leader_at(log, part.current_epoch)?;
+    match reader {
+        Reader::Replica(_) if part.current_epoch < 0 => Err(ErrorCode::UnknownLeaderEpoch),
+        Reader::Replica(node) if !leader.has_replica(node) => Err(ErrorCode::NotLeaderOrFollower),
+        _ => Ok(leader),
+    }
+}
+
+fn diverging(leader: &Leader, part: &SessionPart) -> Option<(Epoch, Offset)> {
+    if part.last_fetched_epoch < 0 { None } else { leader.diverging(part.last_fetched_epoch, part.fetch_offset) }
+}
+
+/// A replica's fetch says what it holds, once its log is known to agree with the leader's.
+fn note_replica(
+    broker: &mut Broker,
+    version: i16,
+    (node, broker_epoch): (NodeId, i64),
+    key: &SessionKey,
+    part: &SessionPart,
+    out: &mut Vec<Effect<'_>>,
+) {
+    let Ok(log) = log_of(broker, version, key) else { return };
+    let Ok(leader) = leader_for(broker, Reader::Replica(node), log, part) else { return };
+    let agrees = diverging(leader, part).is_none();
+    if agrees && part.fetch_offset >= leader.start() && part.fetch_offset <= leader.appended() {
+        // Who is refused here is an earlier life of that node: what it is sent does no harm.
+        let _ = broker.fetched_by(log, node, broker_epoch, part.fetch_offset, out);
+    }
 }
 
 /// Answers when there is enough, an error, or no time left; waits otherwise.
@@ -325,9 +379,12 @@ fn settle(broker: &mut Broker, run: Run, checked: Vec<Checked>, out: &mut Vec<Ef
     let mut logs: Vec<LogId> = checked.iter().filter_map(|c| c.log).collect();
     logs.sort();
     logs.dedup();
-    let deadline = run.deadline;
-    let then = move |broker: &mut Broker, (), out: &mut Vec<Effect<'_>>| attempt(broker, run, out);
-    broker.park_any(logs, deadline, Box::new(then));
+    let (deadline, reader) = (run.deadline, run.reader);
+    let then = move |broker: &mut Broker, woken: Woken, out: &mut Vec<Effect<'_>>| {
+        let deadline = if woken == Woken::Late { broker.now.min(run.deadline) } else { run.deadline };
+        attempt(broker, Run { deadline, ..run }, out);
+    };
+    broker.park_any(reader, logs, deadline, Box::new(then));
 }
 
 fn bytes_of(data: &PartitionData<'_>) -> u64 {

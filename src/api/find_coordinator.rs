@@ -3,10 +3,10 @@
 //! One key per request up to 3, a batch from 4 on (KIP-699).
 
 use super::{Api, Context};
-use crate::broker::{Broker, ReplyTo};
+use crate::broker::{Broker, Living, ReplyTo};
 use crate::error::ErrorCode;
 use crate::event::Effect;
-use crate::group::OFFSETS_TOPIC;
+use crate::group::{OFFSETS_TOPIC, partition_of};
 use crate::message;
 use crate::wire::Str;
 
@@ -80,14 +80,13 @@ pub(super) fn handle(
     }
     // The first who asks for a coordinator makes the topic that its groups live in.
     let then = move |broker: &mut Broker, (), out: &mut Vec<Effect<'_>>| {
-        let there = broker.image.topic(OFFSETS_TOPIC).is_some();
-        let endpoint = broker.endpoints.get(listener).filter(|_| there);
-        let one = |key: String| match endpoint {
-            Some(endpoint) => Coordinator {
+        let living = broker.living(listener);
+        let one = |key: String| match coordinator(broker, &key, &living) {
+            Some(broker) => Coordinator {
                 key: key.into(),
-                node_id: broker.node,
-                host: endpoint.host.clone().into(),
-                port: i32::from(endpoint.port),
+                node_id: broker.id,
+                host: broker.endpoint.host.clone().into(),
+                port: i32::from(broker.endpoint.port),
                 ..Default::default()
             },
             None => nobody(key, ErrorCode::CoordinatorNotAvailable),
@@ -95,6 +94,14 @@ pub(super) fn handle(
         answer(broker, to, keys.into_iter().map(one).collect(), out);
     };
     broker.with_offsets_topic(Box::new(then), out);
+}
+
+/// Who leads the partition that a group belongs to.
+fn coordinator<'l>(broker: &Broker, group: &str, living: &'l [Living]) -> Option<&'l Living> {
+    let topic = broker.image.topic(OFFSETS_TOPIC)?;
+    let index = partition_of(group, i32::try_from(topic.partitions.len()).ok()?);
+    let partition = topic.partitions.get(usize::try_from(index).ok()?)?;
+    living.iter().find(|broker| broker.id == partition.leader)
 }
 
 fn nobody(key: String, code: ErrorCode) -> Coordinator<'static> {

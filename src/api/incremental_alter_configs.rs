@@ -2,7 +2,7 @@
 //!
 //! Operations: 0 set, 1 delete, 2 append, 3 subtract.
 
-use super::{Api, Context};
+use super::{Api, At, Context};
 use crate::broker::Broker;
 use crate::config::change::{Layer, Resource};
 use crate::config::{Op, TopicSettings, apply_op, describe_broker, describe_group, describe_topic, group_config};
@@ -11,6 +11,7 @@ use crate::event::Effect;
 use crate::message;
 use crate::meta::{Command, ConfigChange, DryRun, Overrides, Refusal, Reply, ResourceType};
 use crate::parked::Then;
+use crate::types::NodeId;
 use crate::wire::Str;
 
 /// IncrementalAlterConfigs's place in the table.
@@ -20,6 +21,7 @@ impl Api for IncrementalAlterConfigs {
     const KEY: i16 = 44;
     const NAME: &'static str = "IncrementalAlterConfigs";
     const SERVED: (i16, i16) = (0, 1);
+    const AT: At = At::Controller;
     type Request<'a> = IncrementalAlterConfigsRequest<'a>;
     type Response<'a> = IncrementalAlterConfigsResponse<'a>;
 }
@@ -151,9 +153,10 @@ pub(super) fn alter(
         return then(broker, results, out);
     }
     let done = move |broker: &mut Broker, reply: Option<Reply>, out: &mut Vec<Effect<'_>>| {
-        if reply.is_none() {
+        if !matches!(reply, Some(Reply::Done)) {
+            let refusal = Refusal::of(reply);
             for (_, result) in &mut results {
-                *result = Err(Refusal::new(ErrorCode::KafkaStorageError, "the metadata log is out of service"));
+                *result = Err(refusal.clone());
             }
         }
         then(broker, results, out);
@@ -177,7 +180,8 @@ fn check(broker: &Broker, change: &Change) -> Result<ConfigChange, Refusal> {
         ResourceType::Broker if change.name.is_empty() => {
             (Resource::Broker(Layer::Cluster), describe_broker(&broker.settings))
         }
-        ResourceType::Broker if change.name == broker.node.to_string() => {
+        // The controller decides for every broker: what comes to it was passed on.
+        ResourceType::Broker if is_broker(broker, &change.name) => {
             (Resource::Broker(Layer::Broker), describe_broker(&broker.settings))
         }
         ResourceType::Broker => {
@@ -223,4 +227,9 @@ fn check(broker: &Broker, change: &Change) -> Result<ConfigChange, Refusal> {
     let set = set.map(|(name, value)| (name.clone(), Some(value.clone())));
     let gone = before.keys().filter(|name| !after.contains_key(*name)).map(|name| (name.clone(), None));
     Ok(ConfigChange { resource: kind, name: change.name.clone(), values: set.chain(gone).collect() })
+}
+
+fn is_broker(broker: &Broker, name: &str) -> bool {
+    let id = name.parse().ok().filter(|id: &NodeId| id.to_string() == name);
+    id.is_some_and(|id| id == broker.node || broker.image.broker(id).is_some())
 }

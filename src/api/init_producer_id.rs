@@ -8,7 +8,7 @@ use crate::broker::Broker;
 use crate::error::ErrorCode;
 use crate::event::Effect;
 use crate::message;
-use crate::meta::{Command, PRODUCER_ID_BLOCK, Reply};
+use crate::meta::{Command, PRODUCER_ID_BLOCK, Refusal, Reply};
 use crate::wire::Str;
 
 /// InitProducerId's place in the table.
@@ -71,15 +71,22 @@ pub(super) fn handle(
                 broker.producer_ids = (first + 1, first + PRODUCER_ID_BLOCK);
                 InitProducerIdResponse { producer_id: first, producer_epoch: 0, ..Default::default() }
             }
-            _ => InitProducerIdResponse {
-                error_code: ErrorCode::KafkaStorageError.code(),
+            // No controller answered in time, or it does not know this broker any more: the producer tries again.
+            _ if broker.settings.cluster.is_cluster() => InitProducerIdResponse {
+                error_code: ErrorCode::CoordinatorLoadInProgress.code(),
+                producer_epoch: -1,
+                ..Default::default()
+            },
+            other => InitProducerIdResponse {
+                error_code: Refusal::of(other).code.code(),
                 producer_epoch: -1,
                 ..Default::default()
             },
         };
         broker.reply(to, &response, out);
     };
-    broker.command(cx.now, Command::AllocateProducerIds, Box::new(then), out);
+    let (node, epoch) = (broker.node, broker.broker_epoch());
+    broker.ask_controller(cx.now, Command::AllocateProducerIds { broker: node, epoch }, Box::new(then), out);
 }
 
 fn give(broker: &mut Broker, cx: Context<'_>, out: &mut Vec<Effect<'_>>) {

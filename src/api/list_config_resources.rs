@@ -74,7 +74,8 @@ pub(super) fn handle(
     }
     for kind in [BROKER, BROKER_LOGGER] {
         if wanted.contains(&kind) {
-            response.config_resources.push(resource(broker.node.to_string(), kind));
+            let brokers = broker.brokers_of(cx.peer.listener).into_iter();
+            response.config_resources.extend(brokers.map(|one| resource(one.id.to_string(), kind)));
         }
     }
     broker.reply(cx.to, &response, out);

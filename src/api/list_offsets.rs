@@ -4,7 +4,7 @@
 //! are -4 (KIP-405), -5 (KIP-1005) and -6 (KIP-1023). Fenced by leader epoch since 4 (KIP-320).
 
 use super::{Api, Context};
-use crate::broker::{Broker, ReplyTo};
+use crate::broker::{Broker, Reader, ReplyTo};
 use crate::error::ErrorCode;
 use crate::event::{Answer, Effect, Question};
 use crate::message;
@@ -76,11 +76,13 @@ struct Lookups {
 }
 
 pub(super) fn handle(broker: &mut Broker, cx: Context<'_>, request: ListOffsetsRequest<'_>, out: &mut Vec<Effect<'_>>) {
+    // A follower may know what is not committed yet.
+    let reader = if request.replica_id >= 0 { Reader::Replica(request.replica_id) } else { Reader::Consumer };
     let mut lookups = Lookups { to: cx.to, response: ListOffsetsResponse::default(), questions: Vec::new() };
     for (t, topic) in request.topics.into_iter().enumerate() {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for (p, wanted) in topic.partitions.iter().enumerate() {
-            let (answer, question) = one(broker, cx.to.version, &topic.name, wanted);
+            let (answer, question) = one(broker, cx.to.version, reader, &topic.name, wanted);
             partitions.push(answer);
             lookups.questions.extend(question.map(|(log, question)| ((t, p), log, question)));
         }
@@ -115,11 +117,12 @@ fn next(broker: &mut Broker, mut lookups: Lookups, out: &mut Vec<Effect<'_>>) {
 fn one(
     broker: &Broker,
     version: i16,
+    reader: Reader,
     topic: &str,
     wanted: &ListOffsetsPartition,
 ) -> (ListOffsetsPartitionResponse, Option<(LogId, Question)>) {
     let mut answer = ListOffsetsPartitionResponse { partition_index: wanted.partition_index, ..Default::default() };
-    let found = broker.log_of_name(topic, wanted.partition_index).ok_or(ErrorCode::UnknownTopicOrPartition);
+    let found = broker.log_of_name(topic, wanted.partition_index);
     let found = found.and_then(|log| Ok((log, broker.leader_at(log, wanted.current_leader_epoch)?)));
     let (log, leader) = match found {
         Ok(found) => found,
@@ -128,7 +131,10 @@ fn one(
             return (answer, None);
         }
     };
-    let upto = leader.high_watermark();
+    let (upto, is_known) = match reader {
+        Reader::Consumer => (leader.high_watermark(), leader.knows_high_watermark()),
+        Reader::Replica(_) => (leader.appended(), true),
+    };
     let known_from = match wanted.timestamp {
         MAX_TIMESTAMP => 7,
         EARLIEST_LOCAL => 8,
@@ -139,6 +145,14 @@ fn one(
     };
     if version < known_from {
         answer.error_code = ErrorCode::UnsupportedVersion.code();
+        return (answer, None);
+    }
+    let is_earliest = matches!(wanted.timestamp, EARLIEST | EARLIEST_LOCAL);
+    if !is_known && !is_earliest {
+        // A new leader may not know yet how much was committed: an answer now could go back behind an earlier one
+        // (KIP-207).
+        let code = if version >= 5 { ErrorCode::OffsetNotAvailable } else { ErrorCode::LeaderNotAvailable };
+        answer.error_code = code.code();
         return (answer, None);
     }
     let question = match wanted.timestamp {

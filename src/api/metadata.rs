@@ -4,7 +4,7 @@
 //! (KIP-516).
 
 use super::{Api, Context};
-use crate::broker::Broker;
+use crate::broker::{Broker, Living};
 use crate::error::ErrorCode;
 use crate::event::Effect;
 use crate::message;
@@ -136,24 +136,28 @@ pub(super) fn handle(broker: &mut Broker, cx: Context<'_>, request: MetadataRequ
         let response = answer(broker, &asked, &refused);
         broker.reply(to, &response, out);
     };
-    broker.command(cx.now, Command::CreateTopics { topics, dry_run: DryRun::No }, Box::new(then), out);
+    broker.ask_controller(cx.now, Command::CreateTopics { topics, dry_run: DryRun::No }, Box::new(then), out);
 }
 
 fn answer(broker: &Broker, asked: &Asked, refused: &[(String, ErrorCode)]) -> MetadataResponse<'static> {
+    let living = broker.living(asked.listener);
     let topics = match &asked.topics {
-        None => broker.image.topics().map(|topic| describe(broker, asked, topic)).collect(),
-        Some(topics) => topics.iter().map(|(id, name)| one(broker, asked, *id, name.as_deref(), refused)).collect(),
+        None => broker.image.topics().map(|topic| describe(broker, asked, topic, &living)).collect(),
+        Some(topics) => {
+            topics.iter().map(|(id, name)| one(broker, asked, *id, name.as_deref(), refused, &living)).collect()
+        }
     };
-    let endpoint = &broker.endpoints[asked.listener];
+    let controller_id = broker.controller_of(&living);
+    let brokers = living.into_iter().map(|broker| MetadataResponseBroker {
+        node_id: broker.id,
+        host: broker.endpoint.host.into(),
+        port: i32::from(broker.endpoint.port),
+        rack: broker.rack.map(Into::into),
+    });
     MetadataResponse {
-        brokers: vec![MetadataResponseBroker {
-            node_id: broker.node,
-            host: endpoint.host.clone().into(),
-            port: i32::from(endpoint.port),
-            rack: broker.settings.rack.clone().map(Into::into),
-        }],
+        brokers: brokers.collect(),
         cluster_id: Some(broker.cluster_id.clone().into()),
-        controller_id: broker.node,
+        controller_id,
         topics,
         cluster_authorized_operations: if asked.cluster_operations { CLUSTER_OPERATIONS } else { i32::MIN },
         ..Default::default()
@@ -166,13 +170,14 @@ fn one(
     id: Uuid,
     name: Option<&str>,
     refused: &[(String, ErrorCode)],
+    living: &[Living],
 ) -> MetadataResponseTopic<'static> {
     let found = match name {
         Some(name) if id.is_zero() => broker.image.topic(name),
         _ => broker.image.topic_by_id(id),
     };
     if let Some(topic) = found {
-        return describe(broker, asked, topic);
+        return describe(broker, asked, topic, living);
     }
     let code = match name {
         Some(name) if id.is_zero() => {
@@ -193,20 +198,17 @@ fn one(
     }
 }
 
-fn describe(broker: &Broker, asked: &Asked, topic: &TopicImage) -> MetadataResponseTopic<'static> {
-    let partitions = topic.partitions.iter().enumerate().map(|(index, partition)| {
-        let serves = broker
-            .log_of(topic.id, index as i32)
-            .and_then(|log| broker.hosted(log))
-            .is_some_and(|h| h.leader().is_ok());
+fn describe(broker: &Broker, asked: &Asked, topic: &TopicImage, living: &[Living]) -> MetadataResponseTopic<'static> {
+    let partitions = (0..).zip(&topic.partitions).map(|(index, partition)| {
+        let seen = broker.seen(topic, index, partition, living);
         MetadataResponsePartition {
-            error_code: if serves { 0 } else { ErrorCode::LeaderNotAvailable.code() },
-            partition_index: index as i32,
-            leader_id: if serves { partition.leader } else { -1 },
+            error_code: seen.code.code(),
+            partition_index: index,
+            leader_id: seen.leader,
             leader_epoch: partition.leader_epoch,
             replica_nodes: partition.replicas.clone(),
             isr_nodes: partition.isr.clone(),
-            offline_replicas: if serves { Vec::new() } else { vec![broker.node] },
+            offline_replicas: seen.offline,
         }
     });
     MetadataResponseTopic {

@@ -8,8 +8,13 @@ use crate::event::Effect;
 use crate::group::Reply;
 use crate::wire::{Message, WireError};
 
+pub mod allocate_producer_ids;
 pub mod alter_configs;
+pub mod alter_partition;
+pub mod alter_partition_reassignments;
 pub mod api_versions;
+pub mod broker_heartbeat;
+pub mod broker_registration;
 pub mod consumer_group_describe;
 pub mod consumer_group_heartbeat;
 pub mod create_partitions;
@@ -22,8 +27,10 @@ pub mod describe_configs;
 pub mod describe_groups;
 pub mod describe_log_dirs;
 pub mod describe_producers;
+pub mod describe_quorum;
 pub mod describe_topic_partitions;
 mod dispatch;
+pub mod elect_leaders;
 pub mod fetch;
 pub mod find_coordinator;
 pub mod heartbeat;
@@ -34,13 +41,17 @@ pub mod leave_group;
 pub mod list_config_resources;
 pub mod list_groups;
 pub mod list_offsets;
+pub mod list_partition_reassignments;
 pub mod metadata;
 pub mod offset_commit;
 pub mod offset_delete;
 pub mod offset_fetch;
 pub mod offset_for_leader_epoch;
+pub mod peer;
 pub mod produce;
+pub mod quorum_message;
 pub mod sync_group;
+pub mod unregister_broker;
 
 pub use dispatch::{Context, Frame, dispatch};
 
@@ -56,6 +67,17 @@ fn code_of(result: &GroupResult) -> ErrorCode {
     }
 }
 
+/// Who answers a key, and to whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// Every broker, on clients' listeners.
+    Anywhere,
+    /// The active controller. Clients may send it to any broker: a broker that is not the controller passes it on.
+    Controller,
+    /// Nodes among each other, on the controller's listeners: never told to clients, nor answered to them.
+    Internal,
+}
+
 /// One key of the protocol.
 pub trait Api {
     /// The number.
@@ -66,11 +88,16 @@ pub trait Api {
     const SERVED: (i16, i16);
     /// The lowest version that ApiVersions tells; lower than what is served only where clients need the lie.
     const ADVERTISED_MIN: i16 = Self::SERVED.0;
+    /// Who answers it, and to whom.
+    const AT: At = At::Anywhere;
     /// What clients send.
     type Request<'a>: Message<'a>;
     /// What we answer.
     type Response<'a>: Message<'a>;
 }
+
+/// Keys that controllers' listeners answer as well as clients': ApiVersions and DescribeCluster.
+const FOR_EVERYBODY: [i16; 2] = [api_versions::ApiVersions::KEY, describe_cluster::DescribeCluster::KEY];
 
 /// A key's row in [`TABLE`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,12 +112,24 @@ pub struct Row {
     pub advertised_min: i16,
     /// The first flexible version (KIP-482), or `i16::MAX`.
     pub flexible_from: i16,
+    /// Who answers it, and to whom.
+    pub at: At,
 }
 
 impl Row {
     /// Whether `version` is answered.
     pub fn serves(&self, version: i16) -> bool {
         self.served.0 <= version && version <= self.served.1
+    }
+
+    /// Whether it is answered on clients' listeners.
+    pub fn is_for_clients(&self) -> bool {
+        self.at != At::Internal
+    }
+
+    /// Whether it is answered on controllers' listeners.
+    pub fn is_for_nodes(&self) -> bool {
+        self.at != At::Anywhere || FOR_EVERYBODY.contains(&self.key)
     }
 }
 
@@ -124,6 +163,7 @@ const fn row<A: Api>() -> Row {
         served: A::SERVED,
         advertised_min: A::ADVERTISED_MIN,
         flexible_from: <A::Request<'static> as Message<'static>>::FLEXIBLE_FROM,
+        at: A::AT,
     }
 }
 
@@ -184,10 +224,19 @@ table! {
     describe_log_dirs::DescribeLogDirs,
     create_partitions::CreatePartitions,
     delete_groups::DeleteGroups,
+    elect_leaders::ElectLeaders,
     incremental_alter_configs::IncrementalAlterConfigs,
+    alter_partition_reassignments::AlterPartitionReassignments,
+    list_partition_reassignments::ListPartitionReassignments,
     offset_delete::OffsetDelete,
+    describe_quorum::DescribeQuorum,
+    alter_partition::AlterPartition,
     describe_cluster::DescribeCluster,
     describe_producers::DescribeProducers,
+    broker_registration::BrokerRegistration,
+    broker_heartbeat::BrokerHeartbeat,
+    unregister_broker::UnregisterBroker,
+    allocate_producer_ids::AllocateProducerIds,
     consumer_group_heartbeat::ConsumerGroupHeartbeat,
     consumer_group_describe::ConsumerGroupDescribe,
     list_config_resources::ListConfigResources,
@@ -212,6 +261,20 @@ mod tests {
         }
         assert_eq!(find(-1), None);
         assert_eq!(find(i16::MAX), None);
+    }
+
+    #[test]
+    fn keys_of_nodes_among_each_other_are_not_for_clients() {
+        let at = |key: i16| find(key).map(|row| (row.is_for_clients(), row.is_for_nodes()));
+        for everybody in [18, 60, 19, 44] {
+            assert_eq!(at(everybody), Some((true, true)), "{everybody}");
+        }
+        for clients in [0, 1, 3, 10] {
+            assert_eq!(at(clients), Some((true, false)), "{clients}");
+        }
+        for nodes in [56, 62, 63] {
+            assert_eq!(at(nodes), Some((false, true)), "{nodes}");
+        }
     }
 
     #[test]

@@ -4,7 +4,6 @@
 
 use super::{Api, Context};
 use crate::broker::Broker;
-use crate::error::ErrorCode;
 use crate::event::Effect;
 use crate::message;
 use crate::wire::Str;
@@ -71,7 +70,7 @@ pub(super) fn handle(
 
 fn one(broker: &Broker, topic: &str, wanted: &OffsetForLeaderPartition) -> EpochEndOffset {
     let answer = EpochEndOffset { partition: wanted.partition, ..Default::default() };
-    let log = broker.log_of_name(topic, wanted.partition).ok_or(ErrorCode::UnknownTopicOrPartition);
+    let log = broker.log_of_name(topic, wanted.partition);
     match log.and_then(|log| broker.leader_at(log, wanted.current_leader_epoch)) {
         Err(code) => EpochEndOffset { error_code: code.code(), ..answer },
         // The leader's own epoch ends where the log does, even before it has written anything.

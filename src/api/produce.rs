@@ -129,7 +129,7 @@ pub(super) fn handle<'a>(broker: &mut Broker, cx: Context<'_>, request: ProduceR
         };
         let mut partition_responses = Vec::with_capacity(topic.partition_data.len());
         for (p, data) in topic.partition_data.into_iter().enumerate() {
-            let log = known.and_then(|id| broker.log_of(id, data.index).ok_or(ErrorCode::UnknownTopicOrPartition));
+            let log = known.and_then(|id| broker.log_of(id, data.index));
             let result = match (log, acks) {
                 (_, ..=-2 | 2..) => Err(ErrorCode::InvalidRequiredAcks.into()),
                 (Err(code), _) => Err(code.into()),
@@ -187,11 +187,13 @@ fn park(
     out: &mut Vec<Effect<'_>>,
 ) {
     let to = cx.to;
-    let places: Vec<(usize, usize)> = waits.iter().map(|(_, place)| *place).collect();
+    let places = waits.clone();
     let then = move |broker: &mut Broker, parts: Vec<Part>, out: &mut Vec<Effect<'_>>| {
-        for (part, (t, p)) in parts.into_iter().zip(places) {
+        for (part, ((log, _), (t, p))) in parts.into_iter().zip(places) {
             let code = match part {
                 Part::Done => continue,
+                // It is in the log, and may yet be committed, once enough replicas are in sync again.
+                Part::Open if acks == -1 && is_under_min_isr(broker, log) => ErrorCode::NotEnoughReplicasAfterAppend,
                 Part::Open => ErrorCode::RequestTimedOut,
                 Part::Failed(code) => code,
             };
@@ -221,6 +223,11 @@ fn park(
     }
 }
 
+fn is_under_min_isr(broker: &Broker, log: LogId) -> bool {
+    let leader = broker.hosted(log).and_then(|hosted| hosted.leader().ok());
+    leader.is_some_and(|leader| leader.is_under_min_isr())
+}
+
 /// Checks one partition's batch, gives it its offsets and asks for the append.
 fn append<'a>(
     broker: &mut Broker,
@@ -237,7 +244,12 @@ fn append<'a>(
         hosted.refused_while_opening(bytes);
     }
     let leader = hosted.leader_mut()?;
-    // As in Kafka, min.insync.replicas asks for no more copies than a partition has: here, the one that is in sync.
+    if acks == -1 && leader.is_under_min_isr() {
+        if let Some(Records::Bytes(bytes)) = &records {
+            leader.refused_for_now(now, bytes);
+        }
+        return Err(ErrorCode::NotEnoughReplicas.into());
+    }
     let Some(Records::Bytes(bytes)) = records else {
         return Err(Refused::new(ErrorCode::InvalidRecord, "no record batch for this partition"));
     };

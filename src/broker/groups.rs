@@ -1,6 +1,9 @@
 //! The broker as group coordinator: one shard of groups for each partition of `__consumer_offsets` that it leads. Loads
 //! shards from their logs, appends what they decide, and gives replies when that is committed.
 //!
+//! A shard comes with leadership and goes with it. It answers once everything is loaded that was in the log when this
+//! node began to lead, and that is committed by then: an earlier leader may have acknowledged all of it.
+//!
 //! One batch is in flight a partition; what is decided meanwhile forms the next one. A reply waits for every record that
 //! was decided before it. When an append fails, the shard is thrown away and loaded again once its log is open.
 
@@ -34,6 +37,7 @@ pub type GroupResult = Result<group::Reply, ErrorCode>;
 pub struct Groups {
     coordinators: BTreeMap<Partition, Coordinator>,
     by_log: BTreeMap<LogId, Partition>,
+    coordinated: u64,
     /// Requests that ask several groups, by number.
     gathers: BTreeMap<u64, Gather>,
     gathered: u64,
@@ -53,10 +57,15 @@ pub struct Groups {
 #[derive(Debug)]
 struct Coordinator {
     log: LogId,
-    generation: u32,
+    /// Names this coordinator: what was asked for one before it is answered too late.
+    number: u64,
     shard: Shard,
     /// The next offset to load; `None` once all is loaded.
     loading: Option<Offset>,
+    /// Where the log ended when this node began to lead: so far it is loaded.
+    load_end: Offset,
+    /// A portion is being read.
+    reading: bool,
     /// When to load it again from its beginning: it could not be loaded.
     again_at: Option<Millis>,
     /// How long the last pause between two tries was.
@@ -114,6 +123,7 @@ impl Groups {
         Groups {
             coordinators: BTreeMap::new(),
             by_log: BTreeMap::new(),
+            coordinated: 0,
             gathers: BTreeMap::new(),
             gathered: 0,
             wake_at: None,
@@ -171,7 +181,7 @@ impl Broker {
             }
             then(broker, (), out);
         };
-        self.command(self.now, command, Box::new(created), out);
+        self.ask_controller(self.now, command, Box::new(created), out);
     }
 
     /// The partition that coordinates a group, if it is served here.
@@ -181,7 +191,7 @@ impl Broker {
     fn coordinator_of(&self, group: &str) -> Result<Partition, ErrorCode> {
         let topic = self.image.topic(OFFSETS_TOPIC).ok_or(ErrorCode::NotCoordinator)?;
         let partition = partition_of(group, i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX));
-        let hosted = self.log_of(topic.id, partition).and_then(|log| self.hosted(log));
+        let hosted = self.log_of(topic.id, partition).ok().and_then(|log| self.hosted(log));
         match hosted.map(Hosted::leader) {
             Some(Ok(_)) => {}
             Some(Err(ErrorCode::LeaderNotAvailable)) => return Err(ErrorCode::CoordinatorLoadInProgress),
@@ -290,16 +300,22 @@ impl Broker {
         })
     }
 
-    /// A log was opened: where it is one of `__consumer_offsets`, its groups are loaded.
+    /// This node leads a log, perhaps since now: where it is one of `__consumer_offsets`, its groups are loaded.
     pub(super) fn group_log_opened(&mut self, log: LogId, out: &mut Vec<Effect<'_>>) {
         let Some(hosted) = self.hosted(log).filter(|hosted| hosted.name.topic == OFFSETS_TOPIC) else { return };
         let Ok(leader) = hosted.leader() else { return };
-        let (partition, generation, start) = (hosted.name.partition, hosted.generation, leader.start());
+        let (partition, start, end) = (hosted.name.partition, leader.start(), leader.end());
+        if self.groups.by_log.contains_key(&log) {
+            return;
+        }
+        self.groups.coordinated += 1;
         let coordinator = Coordinator {
             log,
-            generation,
+            number: self.groups.coordinated,
             shard: Shard::default(),
             loading: Some(start),
+            load_end: end,
+            reading: false,
             again_at: None,
             pause_ms: 0,
             decided: 0,
@@ -315,25 +331,36 @@ impl Broker {
         self.load_groups(partition, out);
     }
 
-    /// Asks for the next portion of a log that is being loaded.
+    /// More of a log is committed: a coordinator that loads it may have waited for that.
+    pub(super) fn group_log_committed(&mut self, log: LogId, out: &mut Vec<Effect<'_>>) {
+        if let Some(partition) = self.groups.by_log.get(&log).copied() {
+            self.load_groups(partition, out);
+        }
+    }
+
+    /// Asks for the next portion of a log that is being loaded, as far as it is committed.
     fn load_groups(&mut self, partition: Partition, out: &mut Vec<Effect<'_>>) {
-        let Some(coordinator) = self.groups.coordinators.get(&partition) else { return };
-        let (log, generation) = (coordinator.log, coordinator.generation);
+        let Some(coordinator) = self.groups.coordinators.get(&partition).filter(|c| !c.reading) else { return };
+        let (log, number, end) = (coordinator.log, coordinator.number, coordinator.load_end);
         let Some(offset) = coordinator.loading else { return };
         let Some(Ok(leader)) = self.hosted(log).map(Hosted::leader) else { return };
-        let upto = leader.high_watermark();
-        if offset >= upto {
+        if offset >= end {
             return self.groups_loaded(partition, out);
+        }
+        let upto = leader.high_watermark().min(end);
+        if offset >= upto {
+            return;
         }
         let max_bytes = self.settings.groups.offsets_load_buffer_bytes.clamp(1, LOAD_BYTES_MAX) as u32;
         let read = Read { log, offset, upto, max_bytes, at_least_one: true };
+        if let Some(coordinator) = self.groups.coordinators.get_mut(&partition) {
+            coordinator.reading = true;
+        }
         let then = move |broker: &mut Broker, answer: Answer, out: &mut Vec<Effect<'_>>| {
-            let current = broker.groups.coordinators.get(&partition);
-            let current = current.is_some_and(|c| (c.log, c.generation) == (log, generation));
-            let Answer::Content(content) = answer else { return };
-            if current {
-                broker.take_group_records(partition, upto, content, out);
-            }
+            let current = broker.groups.coordinators.get_mut(&partition).filter(|c| c.number == number);
+            let (Answer::Content(content), Some(coordinator)) = (answer, current) else { return };
+            coordinator.reading = false;
+            broker.take_group_records(partition, upto, content, out);
         };
         self.ask(Question::Content(read), Box::new(then), out);
     }
@@ -365,6 +392,7 @@ impl Broker {
             }
             // A coordinator that does not know all its groups must not answer for them.
             Err(fault) => {
+                coordinator.reading = true;
                 let pause_ms = coordinator.pause_ms.saturating_mul(2).clamp(LOAD_AGAIN_MS_MIN, LOAD_AGAIN_MS_MAX);
                 coordinator.pause_ms = pause_ms;
                 let again_at = self.now.saturating_add(pause_ms);
@@ -435,7 +463,7 @@ impl Broker {
             let Some(coordinator) = self.groups.coordinators.get_mut(&partition) else { continue };
             coordinator.again_at = None;
             let Some(start) = start else { continue };
-            (coordinator.shard, coordinator.loading) = (Shard::default(), Some(start));
+            (coordinator.shard, coordinator.loading, coordinator.reading) = (Shard::default(), Some(start), false);
             self.load_groups(partition, out);
         }
         self.groups.load_at = self.groups.coordinators.values().filter_map(|c| c.again_at).min();
@@ -522,7 +550,7 @@ impl Broker {
         if coordinator.flight.is_some() || coordinator.open.is_empty() {
             return;
         }
-        let log = coordinator.log;
+        let (log, number) = (coordinator.log, coordinator.number);
         let Some(hosted) = self.hosted.get_mut(log.0 as usize).and_then(Option::as_mut) else { return };
         let generation = hosted.generation;
         let max_bytes = hosted.settings.max_message_bytes.max(0) as usize;
@@ -553,7 +581,7 @@ impl Broker {
         let then = move |broker: &mut Broker, parts: Vec<Part>, out: &mut Vec<Effect<'_>>| {
             // What fails takes the log, and the coordinator with it: see `group_log_lost`.
             if parts == [Part::Done] {
-                broker.groups_committed(partition, generation, out);
+                broker.groups_committed(partition, number, out);
             }
         };
         let token = self.park_all(vec![Part::Open], None, Box::new(then));
@@ -562,9 +590,9 @@ impl Broker {
         }
     }
 
-    fn groups_committed(&mut self, partition: Partition, generation: u32, out: &mut Vec<Effect<'_>>) {
+    fn groups_committed(&mut self, partition: Partition, number: u64, out: &mut Vec<Effect<'_>>) {
         let Some(coordinator) = self.groups.coordinators.get_mut(&partition) else { return };
-        if coordinator.generation != generation {
+        if coordinator.number != number {
             return;
         }
         let Some(committed) = coordinator.flight.take() else { return };

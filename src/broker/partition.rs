@@ -1,4 +1,4 @@
-//! A partition as the broker hosts it: its log's slot, its leader, and who waits for it.
+//! A partition as the broker hosts it: its log's slot, its leader or follower, and who waits for it.
 
 use crate::config::TopicSettings;
 use crate::error::ErrorCode;
@@ -7,8 +7,8 @@ use crate::log::LogConfig;
 use crate::parked::Token;
 use crate::record::BatchHeader;
 use crate::record::producer::Producers;
-use crate::replica::{Durability, Leader};
-use crate::types::Offset;
+use crate::replica::{Durability, Follower, Leader};
+use crate::types::{Epoch, Offset};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -22,6 +22,8 @@ pub enum State {
     Opening,
     /// It serves.
     Online(Box<Leader>),
+    /// Another node leads, or nobody does, or this node may not lead yet.
+    Following(Box<Follower>),
     /// Its log directory is out of service, or its log could not be opened.
     Offline(StorageFault),
 }
@@ -52,13 +54,22 @@ pub struct Hosted {
     pub overtaken: Producers,
     /// Who waits for the log to be opened.
     pub until_open: Vec<(Token, usize)>,
-    /// Fetches that wait for anything new.
+    /// Consumers' fetches that wait for anything new.
     pub fetches: Vec<Token>,
+    /// Followers' fetches that wait for anything new.
+    pub replica_fetches: Vec<Token>,
+    /// The high watermark before the log was opened anew; -1 before the first time.
+    pub high_watermark: Offset,
+    /// Where there are other replicas, this node leads only in leader epochs above this one: in others an earlier life of
+    /// it may have led.
+    pub lead_after: Epoch,
+    /// Batches for the log that is being begun anew for them, and the leader epoch they came in.
+    pub stash: Option<(Epoch, Vec<u8>)>,
 }
 
 impl Hosted {
     /// A slot whose log is yet to be opened.
-    pub fn new(name: LogName, generation: u32, settings: Arc<TopicSettings>) -> Self {
+    pub fn new(name: LogName, generation: u32, settings: Arc<TopicSettings>, lead_after: Epoch) -> Self {
         Hosted {
             name,
             generation,
@@ -71,17 +82,23 @@ impl Hosted {
             overtaken: Producers::new(),
             until_open: Vec::new(),
             fetches: Vec::new(),
+            replica_fetches: Vec::new(),
+            high_watermark: -1,
+            lead_after,
+            stash: None,
         }
     }
 
     /// The leader, or the code a client gets instead.
     ///
     /// # Errors
-    /// LEADER_NOT_AVAILABLE while it is being opened, KAFKA_STORAGE_ERROR when it is offline.
+    /// LEADER_NOT_AVAILABLE while it is being opened, NOT_LEADER_OR_FOLLOWER for a follower, KAFKA_STORAGE_ERROR when it is
+    /// offline.
     pub fn leader(&self) -> Result<&Leader, ErrorCode> {
         match &self.state {
             State::Online(leader) => Ok(leader),
             State::Opening => Err(ErrorCode::LeaderNotAvailable),
+            State::Following(_) => Err(ErrorCode::NotLeaderOrFollower),
             State::Offline(_) => Err(ErrorCode::KafkaStorageError),
         }
     }
@@ -94,7 +111,17 @@ impl Hosted {
         match &mut self.state {
             State::Online(leader) => Ok(leader),
             State::Opening => Err(ErrorCode::LeaderNotAvailable),
+            State::Following(_) => Err(ErrorCode::NotLeaderOrFollower),
             State::Offline(_) => Err(ErrorCode::KafkaStorageError),
+        }
+    }
+
+    /// The high watermark, as far as it is known.
+    pub fn known_high_watermark(&self) -> Offset {
+        match &self.state {
+            State::Online(leader) => leader.high_watermark(),
+            State::Following(follower) => follower.high_watermark(),
+            State::Opening | State::Offline(_) => self.high_watermark,
         }
     }
 

@@ -3,6 +3,7 @@
 //! Layers, strongest first (KIP-226): this broker's dynamic values, the cluster-wide dynamic values, the file, the
 //! defaults. Within a layer `log.retention.ms` beats `.minutes` beats `.hours`, and so for the other families.
 
+use super::cluster::{Addresses, ClusterSettings};
 use super::error::ConfigError;
 use super::group::GroupSettings;
 use super::listener::{Listener, SecurityProtocol, parse_listeners, parse_protocol_map, split_host_port};
@@ -15,6 +16,9 @@ use super::values::Values;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
+/// `offsets.topic.replication.factor` of a cluster whose file does not say, at most (Kafka's default).
+const OFFSETS_REPLICAS_MAX: usize = 3;
+
 /// All broker settings, typed. Times in ms and sizes in bytes unless the name says otherwise.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BrokerSettings {
@@ -22,7 +26,7 @@ pub struct BrokerSettings {
     pub node_id: i32,
     /// `broker.rack`.
     pub rack: Option<String>,
-    /// `listeners` to open: without the controller's.
+    /// `listeners` that clients come to: without the controller's.
     pub listeners: Vec<Listener>,
     /// `advertised.listeners`: what clients are told; the same addresses as `listeners` when not given. An empty host
     /// stands for this machine's name.
@@ -85,6 +89,8 @@ pub struct BrokerSettings {
     pub log_cleaner_backoff_ms: i64,
     /// `producer.id.expiration.ms`: how long an idle producer's sequence numbers are remembered.
     pub producer_id_expiration_ms: i64,
+    /// The quorum, brokers among each other, replication.
+    pub cluster: ClusterSettings,
     /// Consumer groups and their offsets.
     pub groups: GroupSettings,
     /// What a topic without own values has (`message.max.bytes`, `compression.type`, `min.insync.replicas`, …).
@@ -125,12 +131,15 @@ impl BrokerSettings {
             }
             values.insert(entry.key.clone(), entry.value.trim());
         }
+        let replicated = replicate_offsets(&mut values);
         let typed =
             one_node_id(&mut values).and_then(|()| BrokerSettings::typed(values, Values::default(), Values::default()));
         let settings = typed.map_err(|error| {
             let line = error.name.as_deref().and_then(|name| lines.get(name)).copied();
             line.map_or(error.clone(), |line| error.at(line))
         })?;
+        notes.extend(settings.cluster.notes());
+        notes.extend(replicated);
         notes.extend(settings.controller_notes());
         Ok((settings, notes))
     }
@@ -159,6 +168,11 @@ impl BrokerSettings {
             format!("{}-logs", data.trim_end_matches('/'))
         };
         self.server_log_dir.clone().unwrap_or_else(beside)
+    }
+
+    /// Whether a listener's index is that of a controller's listener, where other nodes come: those follow the clients'.
+    pub fn is_controller_listener(&self, listener: usize) -> bool {
+        listener >= self.listeners.len()
     }
 
     /// True when an acknowledged record is on disk for topics without own values (`log.flush.interval.messages = 1`).
@@ -199,12 +213,15 @@ impl BrokerSettings {
     fn typed(static_values: Values, cluster_values: Values, broker_values: Values) -> Result<Self, ConfigError> {
         let layers = [&broker_values, &cluster_values, &static_values];
         let reader = Reader { layers };
-        let (listeners, advertised_listeners) = reader.addresses()?;
+        let addresses = reader.addresses()?;
+        let node_id = reader.number("node.id")?;
+        let raw = |name: &str| reader.raw(name).unwrap_or_default();
+        let cluster = ClusterSettings::read(raw, node_id, &addresses)?;
         let mut settings = BrokerSettings {
-            node_id: reader.number("node.id")?,
+            node_id,
             rack: reader.text("broker.rack"),
-            listeners,
-            advertised_listeners,
+            listeners: addresses.listeners,
+            advertised_listeners: addresses.advertised,
             http_listener: reader.http_listener()?,
             log_dirs: reader.log_dirs()?,
             server_log_dir: reader.text("server.log.dir"),
@@ -234,7 +251,8 @@ impl BrokerSettings {
             log_cleaner_enable: reader.switch("log.cleaner.enable")?,
             log_cleaner_backoff_ms: reader.number("log.cleaner.backoff.ms")?,
             producer_id_expiration_ms: reader.number("producer.id.expiration.ms")?,
-            groups: GroupSettings::read(|name| reader.raw(name).unwrap_or_default())?,
+            cluster,
+            groups: GroupSettings::read(raw)?,
             topic: no_topic_settings(),
             static_values,
             cluster_values,
@@ -256,7 +274,8 @@ impl BrokerSettings {
     fn controller_notes(&self) -> Vec<String> {
         let opened = |item: &str| {
             let name = item.split_once("://").map_or(item, |(name, _)| name);
-            self.listeners.iter().any(|listener| listener.name.eq_ignore_ascii_case(name))
+            let mut all = self.listeners.iter().chain(&self.cluster.controller_listeners);
+            all.any(|listener| listener.name.eq_ignore_ascii_case(name))
         };
         let all = list(self.value("listeners").unwrap_or_default());
         all.filter(|item| !opened(item))
@@ -315,6 +334,18 @@ fn one_node_id(values: &mut Values) -> Result<(), ConfigError> {
         }
         (None, None) => Ok(()),
     }
+}
+
+/// In a cluster, groups' offsets are kept by as many nodes as Kafka would have it, unless the file says otherwise.
+fn replicate_offsets(values: &mut Values) -> Option<String> {
+    let name = "offsets.topic.replication.factor";
+    let voters = list(values.get("controller.quorum.voters").unwrap_or_default()).count();
+    if voters < 2 || values.get(name).is_some() {
+        return None;
+    }
+    let factor = voters.min(OFFSETS_REPLICAS_MAX);
+    values.insert(name, factor.to_string());
+    Some(format!("{name} is {factor}: controller.quorum.voters has {voters} nodes"))
 }
 
 /// Reads typed values through the layers.
@@ -378,7 +409,7 @@ impl Reader<'_> {
     }
 
     /// The listeners to open, and those to tell.
-    fn addresses(&self) -> Result<(Vec<Listener>, Vec<Listener>), ConfigError> {
+    fn addresses(&self) -> Result<Addresses, ConfigError> {
         self.refuse_what_would_be_unsafe()?;
         let map_name = "listener.security.protocol.map";
         let mut protocols = parse_protocol_map(map_name, self.raw(map_name).unwrap_or_default())?;
@@ -389,12 +420,11 @@ impl Reader<'_> {
                 protocols.push((name.clone(), SecurityProtocol::Plaintext));
             }
         }
-        let data = |name: &str| -> Result<Vec<Listener>, ConfigError> {
-            let mut all = parse_listeners(name, self.raw(name).unwrap_or_default(), &protocols)?;
-            all.retain(|listener| !controllers.contains(&listener.name));
-            Ok(all)
+        let sorted = |name: &str| -> Result<(Vec<Listener>, Vec<Listener>), ConfigError> {
+            let all = parse_listeners(name, self.raw(name).unwrap_or_default(), &protocols)?;
+            Ok(all.into_iter().partition(|listener| !controllers.contains(&listener.name)))
         };
-        let listeners = data("listeners")?;
+        let (listeners, controllers) = sorted("listeners")?;
         let given = self.raw("listeners").unwrap_or_default();
         if listeners.is_empty() {
             return Err(ConfigError::invalid("listeners", given, "There is no listener left for clients")
@@ -408,7 +438,7 @@ impl Reader<'_> {
                     .hint("use a PLAINTEXT listener on an address that only trusted machines reach"));
             }
         }
-        let mut advertised = data("advertised.listeners")?;
+        let (mut advertised, advertised_controllers) = sorted("advertised.listeners")?;
         if let Some(lost) = advertised.iter().find(|a| !listeners.iter().any(|l| l.name == a.name)) {
             let why = format!("{} is not among the names of listeners", lost.name);
             return Err(ConfigError::invalid("advertised.listeners", &lost.url(), why));
@@ -428,7 +458,7 @@ impl Reader<'_> {
                 advertised.push(Listener { host, ..listener.clone() });
             }
         }
-        Ok((listeners, advertised))
+        Ok(Addresses { listeners, advertised, controllers, advertised_controllers })
     }
 
     /// Settings whose silent loss would open the door or leave the broker without work.

@@ -7,6 +7,7 @@
 pub mod broker;
 pub mod change;
 pub mod client;
+pub mod cluster;
 pub mod describe;
 mod duration;
 mod error;
@@ -24,6 +25,7 @@ mod values;
 pub use broker::BrokerSettings;
 pub use change::{Op, apply_op};
 pub use client::ClientSettings;
+pub use cluster::{ClusterSettings, ReplicaSettings, Voter};
 pub use describe::{Described, Source, Synonym, describe_broker, describe_group, describe_topic};
 pub use error::ConfigError;
 pub use group::{ConsumerGroupSettings, GroupSettings, MigrationPolicy};

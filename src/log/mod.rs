@@ -76,6 +76,7 @@
 pub mod checkpoint;
 pub mod compact;
 mod config;
+mod cut;
 mod disk;
 mod epochs;
 mod index;
@@ -93,6 +94,7 @@ mod walk;
 
 pub use compact::{Compacted, CompactionPlan};
 pub use config::LogConfig;
+pub use cut::Cut;
 pub use disk::{Disk, DiskError, DiskErrorKind, DiskFile, DiskResult};
 pub use epochs::{SavedEpochs, StagedEpochs};
 pub use names::{EPOCHS_FILE, METADATA_FILE, is_deleted_dir, parse_dir_name, replace_file, topic_id_of};

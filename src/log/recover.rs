@@ -226,7 +226,7 @@ impl<D: Disk> Log<D> {
     }
 
     /// Empties the log and lets it begin at `start`.
-    fn restart_at(&mut self, start: Offset, now: Millis) -> DiskResult<()> {
+    pub(super) fn restart_at(&mut self, start: Offset, now: Millis) -> DiskResult<()> {
         let active = create_segment(&self.disk, &self.dir, start, &self.config)?;
         self.disk.sync_dir(&self.dir)?;
         for segment in std::mem::take(&mut self.segments) {
@@ -258,7 +258,7 @@ impl<D: Disk> Log<D> {
     }
 
     /// Producer state: the newest good snapshot, and all batches after it.
-    fn load_producers(&mut self, now: Millis, found: &mut Recovered) -> DiskResult<()> {
+    pub(super) fn load_producers(&mut self, now: Millis, found: &mut Recovered) -> DiskResult<()> {
         let mut snapshots = self.snapshots()?;
         let mut from = self.segments[0].base;
         while let Some(offset) = snapshots.pop() {

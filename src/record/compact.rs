@@ -5,7 +5,7 @@ use super::builder::{Builder, Fields};
 use super::compress::Codec;
 use super::error::RecordError;
 use super::records::{Record, decode};
-use crate::types::Millis;
+use crate::types::{Epoch, Millis, Offset};
 
 /// What is left of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +69,20 @@ pub fn filter(
 pub fn empty(batch: &[u8]) -> Result<Vec<u8>, RecordError> {
     let old = BatchHeader::peek(batch)?;
     Ok(finish(like(&old, Codec::None, 0), &old))
+}
+
+/// A batch without records or a producer that stands for the offsets `base` to `last`: where a leader's compaction left
+/// a gap, it keeps a follower's log without one.
+///
+/// # Panics
+/// When `last` is below `base`, or 2^31 or more above it.
+pub fn filler(base: Offset, last: Offset, epoch: Epoch) -> Vec<u8> {
+    let delta = i32::try_from(last - base).expect("a batch spans less than 2^31 offsets");
+    assert!(delta >= 0, "a gap is not empty");
+    let mut builder = Builder::new(Codec::None, None);
+    builder.set_position(base, epoch);
+    builder.set_last_offset_delta(delta);
+    builder.finish()
 }
 
 fn like(old: &BatchHeader, codec: Codec, bytes: usize) -> Builder {

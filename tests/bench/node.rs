@@ -82,9 +82,9 @@ impl Bench {
     fn perform(&mut self, effects: Vec<Effect<'_>>) {
         for effect in effects {
             match effect {
-                Effect::Open { log, .. } => {
+                Effect::Open { log, generation, .. } => {
                     self.ends.insert(log, 0);
-                    self.step(Input::Opened { log, result: Ok(Opened::default()) });
+                    self.step(Input::Opened { log, generation, result: Ok(Opened::default()) });
                 }
                 Effect::Append { log, generation, base_offset, batch, .. } => {
                     let header = BatchHeader::peek(&batch).expect("a batch");

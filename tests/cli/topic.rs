@@ -424,6 +424,7 @@ fn every_form_has_a_schema() {
             leaders      integer: partitions that it leads
             replicas     integer: replicas that it keeps
             out_of_sync  integer: of these, out of sync
+            state        string: up, or fenced (registered, and not heard of: it leads nothing)
             controller   boolean: takes changes to the cluster (in KRaft clusters, any broker may say so)
             exit 0
         "#]],

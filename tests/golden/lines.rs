@@ -148,12 +148,16 @@ macro_rules! records {
 records! {
     /// The keys of the records of the metadata log that are declared.
     RECORDS, with_record, kq::meta::record:
+    RegisterBrokerRecord<'a>,
+    UnregisterBrokerRecord,
     TopicRecord<'a>,
     PartitionRecord,
     ConfigRecord<'a>,
     PartitionChangeRecord,
     RemoveTopicRecord,
     ProducerIdsRecord,
+    BrokerRegistrationChangeRecord,
+    ClearElrRecord<'a>,
 }
 
 records! {

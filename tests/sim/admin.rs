@@ -41,6 +41,8 @@ pub struct Admin {
     asked: Option<Asked>,
     /// A deletion whose outcome is not known.
     deleting: Option<(usize, TopicId)>,
+    /// Nothing can be told of records that were deleted: copies follow later.
+    keeps_records: bool,
     /// A topic that exists, under an identity yet to be asked for.
     lookup: Option<usize>,
     /// Groups whose members read the topics: those grow, and no records are deleted.
@@ -128,6 +130,11 @@ impl Admin {
         }
     }
 
+    /// For a world of several nodes.
+    pub fn of_cluster() -> Admin {
+        Admin { keeps_records: true, ..Admin::default() }
+    }
+
     fn grow(&mut self, cx: &mut Cx<'_>, index: usize) {
         let topic = &cx.topics[index];
         let count = topic.partitions + 1;
@@ -153,7 +160,7 @@ impl Admin {
         let creatable = CreatableTopic {
             name: topic.name.as_str().into(),
             num_partitions: topic.partitions,
-            replication_factor: 1,
+            replication_factor: topic.replicas,
             configs,
             ..Default::default()
         };
@@ -229,7 +236,7 @@ impl Client for Admin {
         // The first topic stays.
         match (cx.chance.below(4), cx.topics[index].id) {
             (0, Some(id)) if index > 0 => self.delete(cx, index, id),
-            (1 | 2, _) => self.delete_records(cx, index),
+            (1 | 2, _) if !self.keeps_records => self.delete_records(cx, index),
             _ => {}
         }
     }
@@ -253,7 +260,10 @@ impl Client for Admin {
             Asked::Lookup(index) => {
                 let response: MetadataResponse<'_> = read(bytes, METADATA_VERSION);
                 let found = &response.topics[0];
-                if found.error_code == 0 {
+                // A node that is behind may know the topic that was deleted before.
+                if found.error_code == 0 && cx.oracle.is_deleted(found.topic_id) {
+                    self.lookup = Some(index);
+                } else if found.error_code == 0 {
                     let topic = &mut cx.topics[index];
                     topic.id = Some(found.topic_id);
                     topic.partitions = found.partitions.len() as i32;

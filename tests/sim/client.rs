@@ -15,6 +15,8 @@ pub struct Topic {
     pub id: Option<TopicId>,
     /// How many partitions it has.
     pub partitions: i32,
+    /// How many replicas each of them has.
+    pub replicas: i16,
     /// What its acks promise.
     pub promise: Promise,
     /// What happens to old records.
@@ -43,6 +45,10 @@ pub struct Cx<'a> {
     pub wake_in: Option<Millis>,
     /// The client breaks its connection, and makes the next one after so long, in milliseconds.
     pub hang_up: Option<Millis>,
+    /// The client was told that it asks the wrong node: it looks for the right one before it goes on.
+    pub elsewhere: bool,
+    /// When the client asked last, another node led what this one believed to lead, and had written there.
+    pub deposed: bool,
 }
 
 impl Cx<'_> {

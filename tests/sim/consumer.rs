@@ -13,9 +13,12 @@ use std::collections::BTreeMap;
 const FETCH_VERSION: i16 = 13;
 const LIST_VERSION: i16 = 7;
 const EARLIEST: i64 = -2;
+const LATEST: i64 = -1;
 
 enum Asked {
     Start,
+    /// The end, which is not below what somebody was told before.
+    End(Offset),
     Records(Offset),
 }
 
@@ -31,6 +34,9 @@ pub struct Consumer {
     high_watermark: Offset,
     /// For the last reading: all of it, and where it began.
     audit: Option<Audit>,
+    /// Leaders change, and the next one may know of a lower high watermark for a while, but where it is asked for the end
+    /// (KIP-207).
+    roams: bool,
 }
 
 /// A reading of everything.
@@ -56,7 +62,13 @@ impl Consumer {
             stale: false,
             high_watermark: 0,
             audit: None,
+            roams: false,
         }
+    }
+
+    /// A consumer of a partition whose leaders change.
+    pub fn roaming(topic: usize, partition: i32) -> Consumer {
+        Consumer { roams: true, ..Consumer::new(topic, partition) }
     }
 
     /// Begin to read everything, for the last time.
@@ -81,6 +93,13 @@ impl Consumer {
         self.high_watermark = 0;
     }
 
+    fn list(&self, cx: &mut Cx<'_>, place: Place, timestamp: i64) {
+        let partition = ListOffsetsPartition { partition_index: place.1, timestamp, ..Default::default() };
+        let name = cx.topics[self.topic].name.clone();
+        let topic = ListOffsetsTopic { name: name.as_str().into(), partitions: vec![partition] };
+        cx.send(LIST_VERSION, &ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() });
+    }
+
     fn fetched(&mut self, cx: &mut Cx<'_>, place: Place, from: Offset, bytes: &[u8]) {
         let response: FetchResponse<'_> = read(bytes, FETCH_VERSION);
         if response.error_code != 0 {
@@ -93,7 +112,10 @@ impl Consumer {
                 self.offset = None;
                 return;
             }
-            _ => return,
+            _ => {
+                cx.elsewhere = true;
+                return;
+            }
         }
         if part.high_watermark < self.high_watermark {
             let (before, now) = (self.high_watermark, part.high_watermark);
@@ -152,14 +174,16 @@ impl Client for Consumer {
             cx.wake_in = Some(10);
             return;
         };
+        // Asked by name: only of a topic that is never made anew, which a node that is behind may not know.
+        if self.roams && self.topic == 0 && self.audit.is_none() && cx.chance.one_in(6) {
+            let known = cx.oracle.places.get(&place).map_or(0, |known| known.high_watermark);
+            self.list(cx, place, LATEST);
+            self.asked = Some(Asked::End(known));
+            return;
+        }
         match self.offset {
             None => {
-                let partition =
-                    ListOffsetsPartition { partition_index: place.1, timestamp: EARLIEST, ..Default::default() };
-                let name = cx.topics[self.topic].name.clone();
-                let topic = ListOffsetsTopic { name: name.as_str().into(), partitions: vec![partition] };
-                let request = ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() };
-                cx.send(LIST_VERSION, &request);
+                self.list(cx, place, EARLIEST);
                 self.asked = Some(Asked::Start);
             }
             Some(offset) => {
@@ -199,6 +223,19 @@ impl Client for Consumer {
                         *audit = Audit { start: part.offset, ..Audit::default() };
                     }
                 }
+                cx.elsewhere |= part.error_code != 0;
+            }
+            Asked::End(known) => {
+                let response: ListOffsetsResponse<'_> = read(bytes, LIST_VERSION);
+                let part = &response.topics[0].partitions[0];
+                if part.error_code == 0 {
+                    if part.offset < known {
+                        let what = format!("{}: it ends at {}, a client was told {known}", self.name(), part.offset);
+                        cx.oracle.violated(what);
+                    }
+                    cx.oracle.told_high_watermark(place, part.offset);
+                }
+                cx.elsewhere |= part.error_code != 0 && part.error_code != ErrorCode::OffsetNotAvailable.code();
             }
             Asked::Records(from) => self.fetched(cx, place, from, bytes),
         }
@@ -209,6 +246,9 @@ impl Client for Consumer {
 
     fn disconnected(&mut self) {
         (self.asked, self.stale) = (None, false);
+        if self.roams {
+            self.high_watermark = 0;
+        }
     }
 
     fn is_idle(&self) -> bool {

@@ -52,6 +52,9 @@ pub struct Oracle {
     /// Partitions of topics that exist.
     pub places: BTreeMap<Place, Known>,
     promises: BTreeMap<TopicId, (Promise, Cleanup)>,
+    gone: BTreeSet<TopicId>,
+    /// Leaders change: what one of them acknowledged alone promises nothing.
+    replicated: bool,
     /// The first thing that went wrong.
     pub violation: Option<String>,
     /// Print the story.
@@ -69,6 +72,11 @@ pub struct Oracle {
 }
 
 impl Oracle {
+    /// For a world whose topics have several replicas.
+    pub fn of_replicas() -> Oracle {
+        Oracle { replicated: true, ..Oracle::default() }
+    }
+
     /// A line of the story.
     pub fn tell(&self, line: impl FnOnce() -> String) {
         if self.tells {
@@ -107,6 +115,12 @@ impl Oracle {
     /// A topic is gone.
     pub fn deleted(&mut self, id: TopicId) {
         self.places.retain(|(topic, _), _| *topic != id);
+        self.gone.insert(id);
+    }
+
+    /// Whether a topic is gone, or may be.
+    pub fn is_deleted(&self, id: TopicId) -> bool {
+        self.gone.contains(&id)
     }
 
     /// A value is on its way.
@@ -121,6 +135,9 @@ impl Oracle {
         let promise = self.promises.get(&place.0).map(|(promise, _)| *promise);
         let Some(known) = self.places.get_mut(&place) else { return };
         self.acks += values.len() as u64;
+        if self.replicated && acks != -1 {
+            return;
+        }
         for (offset, value) in (base_offset..).zip(values) {
             let on_disk = acks == -1 && promise == Some(Promise::Disk);
             let map = if on_disk { &mut known.acked } else { &mut known.acked_cached };

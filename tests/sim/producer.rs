@@ -5,6 +5,7 @@ use crate::client::{Client, Cx, read};
 use crate::oracle::Place;
 use kq::api::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 use kq::api::produce::{PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData};
+use kq::client::{Verdict, verdict};
 use kq::error::ErrorCode;
 use kq::record::{Builder, Codec};
 use kq::wire::Records;
@@ -18,6 +19,8 @@ struct Batch {
     place: Place,
     values: Vec<String>,
     bytes: Vec<u8>,
+    /// It was sent before.
+    again: bool,
 }
 
 /// See the module.
@@ -40,6 +43,8 @@ pub struct Producer {
     failed: VecDeque<Batch>,
     /// This topic's identity is gone for good.
     dead: Option<Place>,
+    /// Batches that were acknowledged.
+    pub acked: u64,
 }
 
 impl Producer {
@@ -65,6 +70,7 @@ impl Producer {
             in_flight: VecDeque::new(),
             failed: VecDeque::new(),
             dead: None,
+            acked: 0,
         }
     }
 
@@ -83,6 +89,16 @@ impl Producer {
         self.topic
     }
 
+    /// Which partition of which topic.
+    pub fn of(&self) -> (usize, i32) {
+        (self.topic, self.partition)
+    }
+
+    /// Whether it waits for all in-sync replicas.
+    pub fn wants_all(&self) -> bool {
+        self.acks == -1
+    }
+
     fn fresh(&mut self, cx: &mut Cx<'_>, place: Place) -> Batch {
         let codec = if cx.chance.one_in(4) { Codec::Lz4 } else { Codec::None };
         let mut builder = Builder::new(codec, None);
@@ -99,7 +115,7 @@ impl Producer {
             builder.set_producer(id, epoch, self.next_sequence);
             self.next_sequence += values.len() as i32;
         }
-        Batch { place, values, bytes: builder.finish() }
+        Batch { place, values, bytes: builder.finish(), again: false }
     }
 
     fn send(&mut self, cx: &mut Cx<'_>, batch: Batch) {
@@ -121,7 +137,7 @@ impl Producer {
     fn gather(&mut self) {
         if self.in_flight.is_empty() {
             while let Some(batch) = self.failed.pop_back() {
-                self.queue.push_front(batch);
+                self.queue.push_front(Batch { again: true, ..batch });
             }
         }
     }
@@ -140,7 +156,10 @@ impl Producer {
         cx.oracle.tell(|| {
             format!("{} {}: {} {:?} at {}", cx.now, self.name(), part.error_code, batch.values, part.base_offset)
         });
-        match ErrorCode::from_code(part.error_code) {
+        let code = ErrorCode::from_code(part.error_code);
+        cx.elsewhere |= verdict(code) == Verdict::Elsewhere;
+        self.acked += u64::from(code.is_none());
+        match code {
             ErrorCode::None => cx.oracle.acked(batch.place, part.base_offset, &batch.values, self.acks),
             ErrorCode::DuplicateSequenceNumber => cx.oracle.acked_before(batch.place, &batch.values),
             ErrorCode::UnknownTopicId | ErrorCode::UnknownTopicOrPartition => {
@@ -187,6 +206,13 @@ impl Client for Producer {
         let mut burst = 1 + cx.chance.below(3);
         while self.failed.is_empty() && self.in_flight.len() < in_flight_max && burst > 0 {
             burst -= 1;
+            // What is sent again is sent alone, as Kafka's clients do it: the broker knows the last five batches only.
+            if self.in_flight.front().or(self.queue.front()).is_some_and(|batch| batch.again) {
+                if !self.in_flight.is_empty() {
+                    break;
+                }
+                burst = 0;
+            }
             let batch = match self.queue.pop_front() {
                 Some(batch) => batch,
                 None if cx.busy && Some(place) == cx.place(self.topic, self.partition) => self.fresh(cx, place),

@@ -1,45 +1,25 @@
 //! Storage as the daemon does it, on disks that forget: effects in, completions out, each after a while of its own.
 
+mod answer;
+mod pieces;
+
+pub use pieces::{Content, Done, Job, Pending, Written};
+
 use crate::chance::Chance;
 use kq::error::ErrorCode;
-use kq::event::{Answer, Appended, DirUse, Effect, LogName, Opened, Question, Read, StorageFault};
+use kq::event::{Effect, LogName, Opened, StorageFault};
 use kq::log::checkpoint::{
-    LOG_STARTS, Offsets, RECOVERY_POINTS, read_offsets, take_clean_shutdown, write_clean_shutdown, write_offsets,
+    HIGH_WATERMARKS, LOG_STARTS, Offsets, RECOVERY_POINTS, read_offsets, take_clean_shutdown, write_clean_shutdown,
+    write_offsets,
 };
 use kq::log::memory::MemoryDisk;
 use kq::log::{
-    AppendBatch, DirtyFiles, Disk, DiskError, DiskErrorKind, DiskFile, DiskResult, Log, LogConfig, Opening, exists,
+    AppendBatch, Cut, Disk, DiskError, DiskErrorKind, DiskFile, DiskResult, Log, LogConfig, Opening, exists,
     is_deleted_dir, topic_id_of,
 };
-use kq::types::{Epoch, FileRange, LogId, Millis, Offset};
+use kq::types::{FileRange, LogId, Millis, Offset};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// A completion on its way to the node.
-#[derive(Debug)]
-pub enum Done {
-    Opened { log: LogId, result: Result<Opened, StorageFault> },
-    Appended { log: LogId, generation: u32, result: Result<Appended, StorageFault> },
-    Synced { log: LogId, generation: u32, result: Result<Offset, StorageFault> },
-    Trimmed { log: LogId, generation: u32, result: Result<Offset, StorageFault> },
-    Answer { token: u64, answer: Answer },
-    DirFailed { dir: usize },
-}
-
-/// What the flusher of a directory has to do.
-pub enum Job {
-    Sync { log: LogId, generation: u32, dirty: DirtyFiles<MemoryDisk> },
-    Starts { log: LogId, generation: u32, start: Offset },
-}
-
-/// A batch waiting for the end of the pass.
-pub struct Pending {
-    pub log: LogId,
-    pub generation: u32,
-    pub base_offset: Offset,
-    pub epoch: Epoch,
-    pub bytes: Vec<u8>,
-}
 
 struct Dir {
     disk: MemoryDisk,
@@ -49,6 +29,7 @@ struct Dir {
     clean: bool,
     recovery_points: Offsets,
     starts: Offsets,
+    high_watermarks: Offsets,
 }
 
 struct Entry {
@@ -69,6 +50,8 @@ pub struct Store {
     pub unreadable: u32,
     pub done: Vec<Done>,
     pub jobs: Vec<(usize, Job)>,
+    /// What was appended, for a world that compares nodes.
+    pub written: Option<Vec<Written>>,
 }
 
 impl Store {
@@ -81,7 +64,8 @@ impl Store {
                 disk.remove_dir(name)?;
             }
             let (recovery_points, starts) = (read_offsets(&disk, RECOVERY_POINTS)?, read_offsets(&disk, LOG_STARTS)?);
-            dirs.push(Dir { disk, online: true, broken: false, clean, recovery_points, starts });
+            let high_watermarks = read_offsets(&disk, HIGH_WATERMARKS)?;
+            dirs.push(Dir { disk, online: true, broken: false, clean, recovery_points, starts, high_watermarks });
         }
         Ok(Store {
             dirs,
@@ -92,6 +76,7 @@ impl Store {
             unreadable: 0,
             done: Vec::new(),
             jobs: Vec::new(),
+            written: None,
         })
     }
 
@@ -111,7 +96,7 @@ impl Store {
         match effect {
             Effect::Open { log, generation, name, config, replay } => {
                 let result = self.open_log(now, log, generation, &name, &config, replay);
-                self.done.push(Done::Opened { log, result });
+                self.done.push(Done::Opened { log, generation, result });
             }
             Effect::Delete { log } => self.delete(log),
             Effect::Configure { log, config } => {
@@ -156,6 +141,9 @@ impl Store {
                 let answer = self.answer(question);
                 self.done.push(Done::Answer { token, answer });
             }
+            Effect::Truncate { log, generation, to } => self.cut(now, log, generation, Cut::From(to)),
+            Effect::Restart { log, generation, start } => self.cut(now, log, generation, Cut::All(start)),
+            Effect::SaveHighWatermarks { offsets } => self.save_high_watermarks(&offsets),
             other => return Some(other),
         }
         None
@@ -182,6 +170,8 @@ impl Store {
             }
         };
         if !self.dirs[dir].online {
+            // Its start stays in the checkpoint, should one be written still.
+            self.entries.insert(log, Entry { generation, name: name.clone(), dir, log: None });
             return Err(fault("out of service"));
         }
         let key = (name.topic.clone(), name.partition);
@@ -193,6 +183,7 @@ impl Store {
             log_start: known(&state.starts),
         };
         let first = old.is_none();
+        let high_watermark = if first { known(&state.high_watermarks) } else { 0 };
         let unclean = !state.clean && first;
         let result = (|| {
             let mut epochs = None;
@@ -224,7 +215,7 @@ impl Store {
             let content = if replay { open.read_all()? } else { Vec::new() };
             let (start, end) = (found.start, found.end);
             let (producers, epochs) = (found.producers, found.epochs);
-            Ok((open, Opened { dir, start, end, synced: end, producers, epochs, unclean, content }))
+            Ok((open, Opened { dir, start, end, synced: end, high_watermark, producers, epochs, unclean, content }))
         })();
         let name = name.clone();
         let (open, result) = match result {
@@ -250,12 +241,65 @@ impl Store {
         result
     }
 
+    /// Cuts a log, as the daemon does: the recovery points go to disk without it first.
+    fn cut(&mut self, now: Millis, log: LogId, generation: u32, cut: Cut) {
+        let Some(entry) = self.entries.get_mut(&log) else { return };
+        entry.generation = generation;
+        let (dir, key) = (entry.dir, (entry.name.topic.clone(), entry.name.partition));
+        let Some(mut open) = entry.log.take().filter(|_| self.dirs[dir].online && !self.dirs[dir].broken) else {
+            return self.done.push(Done::Opened { log, generation, result: Err(fault("out of service")) });
+        };
+        self.dirs[dir].recovery_points.remove(&key);
+        let points = self.offsets_of(dir, &self.dirs[dir].recovery_points, Log::recovery_point);
+        let disk = self.dirs[dir].disk.clone();
+        let done = write_offsets(&disk, RECOVERY_POINTS, &points).and_then(|()| open.cut(cut, now)).and_then(|()| {
+            if let Cut::All(start) = cut {
+                self.dirs[dir].starts.insert(key, start);
+                let starts = self.offsets_of(dir, &self.dirs[dir].starts, Log::start);
+                write_offsets(&disk, LOG_STARTS, &starts)?;
+            }
+            open.stand(now)
+        });
+        let result = match done {
+            Ok(found) => {
+                let (start, end, producers, epochs) = (found.start, found.end, found.producers, found.epochs);
+                if let Some(entry) = self.entries.get_mut(&log) {
+                    entry.log = Some(open);
+                }
+                Ok(Opened { dir, start, end, synced: end, producers, epochs, ..Opened::default() })
+            }
+            Err(error) => {
+                self.failed(dir, &error);
+                Err(fault(&error.what))
+            }
+        };
+        self.done.push(Done::Opened { log, generation, result });
+    }
+
+    fn save_high_watermarks(&mut self, offsets: &[(LogId, Offset)]) {
+        for dir in 0..self.dirs.len() {
+            let told = offsets.iter().filter_map(|(log, offset)| {
+                let entry = self.entries.get(log).filter(|entry| entry.dir == dir)?;
+                Some(((entry.name.topic.clone(), entry.name.partition), *offset))
+            });
+            let told: Offsets = told.collect();
+            if self.dirs[dir].online && self.dirs[dir].high_watermarks != told {
+                self.dirs[dir].high_watermarks.clone_from(&told);
+                if let Err(error) = write_offsets(&self.dirs[dir].disk, HIGH_WATERMARKS, &told) {
+                    self.failed(dir, &error);
+                }
+            }
+        }
+    }
+
     fn delete(&mut self, log: LogId) {
         let Some(Entry { dir, log: Some(open), name, .. }) = self.entries.remove(&log) else { return };
         // A topic made anew under this name must not inherit its offsets.
         let key = (name.topic, name.partition);
         self.dirs[dir].starts.remove(&key);
         self.dirs[dir].recovery_points.remove(&key);
+        let had = self.dirs[dir].high_watermarks.remove(&key).is_some();
+        let marks = self.dirs[dir].high_watermarks.clone();
         let starts = self.offsets_of(dir, &self.dirs[dir].starts, Log::start);
         let points = self.offsets_of(dir, &self.dirs[dir].recovery_points, Log::recovery_point);
         let disk = self.dirs[dir].disk.clone();
@@ -263,7 +307,8 @@ impl Store {
             .delete()
             .and_then(|gone| disk.remove_dir(&gone))
             .and_then(|()| write_offsets(&disk, LOG_STARTS, &starts))
-            .and_then(|()| write_offsets(&disk, RECOVERY_POINTS, &points));
+            .and_then(|()| write_offsets(&disk, RECOVERY_POINTS, &points))
+            .and_then(|()| if had { write_offsets(&disk, HIGH_WATERMARKS, &marks) } else { Ok(()) });
         if let Err(error) = done {
             self.failed(dir, &error);
         }
@@ -293,13 +338,37 @@ impl Store {
                 .map(|b| AppendBatch { base_offset: b.base_offset, epoch: b.epoch, bytes: &b.bytes })
                 .collect();
             let result = open.append(now, &list);
-            if let Err(error) = &result {
-                let error = error.clone();
-                self.failed(dir, &error);
+            let name = open.name().clone();
+            match &result {
+                Ok(_) => self.note_written(&name, batches),
+                Err(error) => {
+                    let error = error.clone();
+                    self.failed(dir, &error);
+                }
             }
             let result = result.map_err(|error| fault(&error.what));
             self.done.push(Done::Appended { log, generation, result });
         }
+    }
+
+    fn note_written(&mut self, name: &LogName, batches: Vec<Pending>) {
+        let Some(written) = &mut self.written else { return };
+        written.extend(batches.into_iter().map(|batch| Written {
+            name: name.clone(),
+            base_offset: batch.base_offset,
+            epoch: batch.epoch,
+            bytes: batch.bytes,
+        }));
+    }
+
+    /// All of every log that is open.
+    pub fn contents(&mut self) -> DiskResult<Vec<Content>> {
+        let logs = self.entries.values_mut().filter_map(|entry| entry.log.as_mut());
+        logs.map(|log| {
+            let (name, start, end) = (log.name().clone(), log.start(), log.end());
+            Ok(Content { name, start, end, bytes: log.read_all()? })
+        })
+        .collect()
     }
 
     /// Does what a flusher does, on a thread of its own in the daemon.
@@ -410,34 +479,6 @@ impl Store {
         self.dirs.iter().any(|dir| !dir.online)
     }
 
-    fn answer(&mut self, question: Question) -> Answer {
-        match question {
-            Question::Locate(reads) => {
-                Answer::Located(reads.iter().map(|read| self.look(read.log, |open| locate(open, read))).collect())
-            }
-            Question::FindTime { log, timestamp, upto } => {
-                Answer::Found(self.look(log, |open| open.find_time(timestamp, upto)))
-            }
-            Question::Content(_) if self.unreadable > 0 => {
-                self.unreadable -= 1;
-                Answer::Content(Err(fault("it cannot be read just now")))
-            }
-            Question::Content(read) => Answer::Content(self.look(read.log, |open| open.content(&read))),
-            Question::MaxTimestamp { log, upto } => Answer::Found(self.look(log, |open| open.max_timestamp(upto))),
-            Question::Dirs => Answer::Dirs(Vec::<DirUse>::new()),
-        }
-    }
-
-    fn look<T>(
-        &mut self,
-        log: LogId,
-        work: impl FnOnce(&mut Log<MemoryDisk>) -> DiskResult<T>,
-    ) -> Result<T, StorageFault> {
-        let generation = self.entries.get(&log).map_or(0, |entry| entry.generation);
-        let (_, open) = self.ready(log, generation)?;
-        work(open).map_err(|error| fault(&error.what))
-    }
-
     fn ready(&mut self, log: LogId, generation: u32) -> Result<(usize, &mut Log<MemoryDisk>), StorageFault> {
         let entry = self.entries.get_mut(&log).filter(|entry| entry.generation == generation);
         let Some(entry) = entry else { return Err(fault("no such log")) };
@@ -485,15 +526,4 @@ fn retain(open: &mut Log<MemoryDisk>, now: Millis, upto: Offset) -> DiskResult<O
 
 fn fault(message: &str) -> StorageFault {
     StorageFault { code: ErrorCode::KafkaStorageError, message: message.to_owned() }
-}
-
-/// As the daemon does: the short way first, whose bytes must be those of the file.
-fn locate(open: &mut Log<MemoryDisk>, read: &Read) -> DiskResult<Option<FileRange>> {
-    let mut bytes = Vec::new();
-    let Some(range) = open.load(read, &mut bytes)? else { return open.locate(read) };
-    let mut stored = vec![0; range.len as usize];
-    let file = open.file_of(&range)?.expect("the segment is there");
-    assert_eq!(file.read_at(&mut stored, range.position)?, bytes.len());
-    assert!(stored == bytes, "loaded bytes are not the file's");
-    Ok(Some(range))
 }

@@ -93,6 +93,8 @@ pub struct Summary {
     pub shares: u64,
     /// Offsets committed.
     pub commits: u64,
+    /// The longest that a cluster took to work again once everything had healed, in milliseconds.
+    pub slowest_ms: u64,
 }
 
 /// See the module.
@@ -142,7 +144,8 @@ pub enum Telling {
     Story,
 }
 
-const SETTINGS: &str = "node.id=1\nauto.create.topics.enable=false\nlog.retention.check.interval.ms=50\n";
+const SETTINGS: &str = "node.id=1\nauto.create.topics.enable=false\nlog.retention.check.interval.ms=50\n\
+    metadata.log.max.record.bytes.between.snapshots=1000\n";
 
 fn new_node(settings: &str, chance: &mut Chance) -> Node {
     let entries = parse_properties(settings).expect("properties");
@@ -166,7 +169,7 @@ impl World {
             let promise = if chance.one_in(4) { Promise::PageCache } else { Promise::Disk };
             let cleanup = if chance.one_in(4) { Cleanup::Compact } else { Cleanup::Delete };
             let partitions = 1 + chance.below(2) as i32;
-            topics.push(Topic { name: format!("topic-{index}"), id: None, partitions, promise, cleanup });
+            topics.push(Topic { name: format!("topic-{index}"), id: None, partitions, replicas: 1, promise, cleanup });
             for partition in 0..partitions {
                 for _ in 0..=chance.below(2) {
                     let id = clients.len();
@@ -315,14 +318,7 @@ impl World {
             Event::Done(done) => {
                 // Completions come in order: what was synced before is answered by now.
                 self.hurt |= matches!(done, Done::DirFailed { .. });
-                self.step(match done {
-                    Done::Opened { log, result } => Input::Opened { log, result },
-                    Done::Appended { log, generation, result } => Input::Appended { log, generation, result },
-                    Done::Synced { log, generation, result } => Input::Synced { log, generation, result },
-                    Done::Trimmed { log, generation, result } => Input::Trimmed { log, generation, result },
-                    Done::Answer { token, answer } => Input::Answer { token, answer },
-                    Done::DirFailed { dir } => Input::DirFailed { dir },
-                })
+                self.step(done.into_input())
             }
             Event::Job(dir, job) => {
                 if let Some(store) = &mut self.store {
@@ -451,6 +447,8 @@ impl World {
             frames: Vec::new(),
             wake_in: None,
             hang_up: None,
+            elsewhere: false,
+            deposed: false,
         };
         act(someone.client(), &mut cx);
         let (frames, wake_in, hang_up) = (cx.frames, cx.wake_in, cx.hang_up);
@@ -480,10 +478,11 @@ impl World {
 }
 
 /// An effect on one line.
-fn brief(effect: &Effect<'_>) -> String {
+pub fn brief(effect: &Effect<'_>) -> String {
     let mut text = match effect {
         Effect::Append { log, base_offset, .. } => format!("Append {log:?} at {base_offset}"),
         Effect::Reply { conn, slot, .. } => format!("Reply {conn:?} {slot}"),
+        Effect::Send { node, lane, frame } => format!("Send {lane:?} to {node}: key {:?}", &frame[..2]),
         other => format!("{other:?}"),
     };
     text.truncate(160);

@@ -3,6 +3,7 @@
 //! Storage is played by the story's teller, so that every completion comes exactly when the story says.
 
 mod teller;
+mod trio;
 
 use expect_test::{Expect, expect};
 use teller::Teller;
@@ -17,7 +18,7 @@ fn acks_all_waits_for_the_disk() {
         "create t; produce t acks=all; appended t; synced t",
         expect![[r#"
             > create t
-            append __cluster_metadata-0 at 0
+            append __cluster_metadata-0 at 5
             sync __cluster_metadata-0
             open t-0
             reply 0: t ok
@@ -38,7 +39,7 @@ fn acks_one_waits_for_the_page_cache() {
         "create t; produce t acks=1; appended t; synced t",
         expect![[r#"
             > create t
-            append __cluster_metadata-0 at 0
+            append __cluster_metadata-0 at 5
             sync __cluster_metadata-0
             open t-0
             reply 0: t ok
@@ -59,7 +60,7 @@ fn the_page_cache_promise_is_one_setting_away() {
         "create t flush.messages=9223372036854775807; produce t acks=all; appended t",
         expect![[r#"
             > create t flush.messages=9223372036854775807
-            append __cluster_metadata-0 at 0
+            append __cluster_metadata-0 at 5
             sync __cluster_metadata-0
             open t-0
             reply 0: t ok
@@ -79,7 +80,7 @@ fn a_duplicate_gets_the_first_answer_and_waits_for_the_same_disk() {
          produce t acks=all pid=7 seq=0; produce t acks=all pid=7 seq=5",
         expect![[r#"
             > create t
-            append __cluster_metadata-0 at 0
+            append __cluster_metadata-0 at 5
             sync __cluster_metadata-0
             open t-0
             reply 0: t ok
@@ -107,7 +108,7 @@ fn a_failed_append_voids_what_was_given_out_after_it() {
          produce t acks=1",
         expect![[r#"
             > create t
-            append __cluster_metadata-0 at 0
+            append __cluster_metadata-0 at 5
             sync __cluster_metadata-0
             open t-0
             reply 0: t ok
@@ -136,7 +137,7 @@ fn a_failed_sync_takes_the_partition_out_of_service() {
         "create t; produce t acks=all; appended t; sync-failed t; produce t acks=all; fetch t from=0",
         expect![[r#"
             > create t
-            append __cluster_metadata-0 at 0
+            append __cluster_metadata-0 at 5
             sync __cluster_metadata-0
             open t-0
             reply 0: t ok
@@ -162,7 +163,7 @@ fn a_fetch_waits_for_data_and_never_sees_what_is_not_synced() {
         "create t; fetch t from=0 wait=500; produce t acks=all; appended t; synced t; located t bytes=100",
         expect![[r#"
             > create t
-            append __cluster_metadata-0 at 0
+            append __cluster_metadata-0 at 5
             sync __cluster_metadata-0
             open t-0
             reply 0: t ok
@@ -186,16 +187,16 @@ fn a_fetch_gives_up_at_its_deadline() {
     check(
         "create t; fetch t from=0 wait=500; time 499; time 501",
         expect![[r#"
-        > create t
-        append __cluster_metadata-0 at 0
-        sync __cluster_metadata-0
-        open t-0
-        reply 0: t ok
-        > fetch t from=0 wait=500
-        > time 499
-        > time 501
-        reply 1: fetched nothing, ok, high watermark 0
-    "#]],
+            > create t
+            append __cluster_metadata-0 at 5
+            sync __cluster_metadata-0
+            open t-0
+            reply 0: t ok
+            > fetch t from=0 wait=500
+            > time 499
+            > time 501
+            reply 1: fetched nothing, ok, high watermark 0
+        "#]],
     );
 }
 
@@ -204,14 +205,14 @@ fn a_fetch_below_the_start_or_above_the_end_is_out_of_range() {
     check(
         "create t; fetch t from=1",
         expect![[r#"
-        > create t
-        append __cluster_metadata-0 at 0
-        sync __cluster_metadata-0
-        open t-0
-        reply 0: t ok
-        > fetch t from=1
-        reply 1: fetched nothing, OFFSET_OUT_OF_RANGE (1), high watermark -1
-    "#]],
+            > create t
+            append __cluster_metadata-0 at 5
+            sync __cluster_metadata-0
+            open t-0
+            reply 0: t ok
+            > fetch t from=1
+            reply 1: fetched nothing, OFFSET_OUT_OF_RANGE (1), high watermark -1
+        "#]],
     );
 }
 
@@ -220,22 +221,22 @@ fn a_deleted_topic_fails_who_waits_for_it() {
     check(
         "create t; produce t acks=all; delete t; appended t",
         expect![[r#"
-        > create t
-        append __cluster_metadata-0 at 0
-        sync __cluster_metadata-0
-        open t-0
-        reply 0: t ok
-        > produce t acks=all
-        epochs t-0 [(0, 0)]
-        append t-0 at 0
-        > delete t
-        append __cluster_metadata-0 at 2
-        sync __cluster_metadata-0
-        reply 1: t-0 UNKNOWN_TOPIC_OR_PARTITION (3)
-        delete t-0
-        reply 2: deleted, ok
-        > appended t
-    "#]],
+            > create t
+            append __cluster_metadata-0 at 5
+            sync __cluster_metadata-0
+            open t-0
+            reply 0: t ok
+            > produce t acks=all
+            epochs t-0 [(0, 0)]
+            append t-0 at 0
+            > delete t
+            append __cluster_metadata-0 at 7
+            sync __cluster_metadata-0
+            reply 1: t-0 UNKNOWN_TOPIC_OR_PARTITION (3)
+            delete t-0
+            reply 2: deleted, ok
+            > appended t
+        "#]],
     );
 }
 
@@ -247,7 +248,7 @@ fn a_session_tells_only_what_changed() {
          appended t; synced t; located t bytes=100; fetch t from=1 epoch=3; fetch t from=1 epoch=-1",
         expect![[r#"
             > create t
-            append __cluster_metadata-0 at 0
+            append __cluster_metadata-0 at 5
             sync __cluster_metadata-0
             open t-0
             reply 0: t ok
@@ -283,7 +284,7 @@ fn a_session_hears_of_a_high_watermark_without_asking_for_data() {
          fetch - epoch=2; fetch t from=9 epoch=3; fetch t from=1 epoch=4",
         expect![[r#"
             > create t
-            append __cluster_metadata-0 at 0
+            append __cluster_metadata-0 at 5
             sync __cluster_metadata-0
             open t-0
             reply 0: t ok
@@ -313,21 +314,21 @@ fn a_produce_that_the_disk_does_not_finish_times_out() {
     check(
         "create t; produce t acks=all; appended t; time 999; time 1001; synced t",
         expect![[r#"
-        > create t
-        append __cluster_metadata-0 at 0
-        sync __cluster_metadata-0
-        open t-0
-        reply 0: t ok
-        > produce t acks=all
-        epochs t-0 [(0, 0)]
-        append t-0 at 0
-        > appended t
-        sync t-0
-        > time 999
-        > time 1001
-        reply 1: t-0 REQUEST_TIMED_OUT (7)
-        > synced t
-    "#]],
+            > create t
+            append __cluster_metadata-0 at 5
+            sync __cluster_metadata-0
+            open t-0
+            reply 0: t ok
+            > produce t acks=all
+            epochs t-0 [(0, 0)]
+            append t-0 at 0
+            > appended t
+            sync t-0
+            > time 999
+            > time 1001
+            reply 1: t-0 REQUEST_TIMED_OUT (7)
+            > synced t
+        "#]],
     );
 }
 
@@ -336,27 +337,27 @@ fn a_full_disk_refuses_a_change_and_takes_the_next_one() {
     check(
         "create t; metadata-full; create u; create v; delete t",
         expect![[r#"
-        > create t
-        append __cluster_metadata-0 at 0
-        sync __cluster_metadata-0
-        open t-0
-        reply 0: t ok
-        > metadata-full
-        > create u
-        append __cluster_metadata-0 at 2
-        Error: append to the metadata log failed: no space; opening it anew
-        open __cluster_metadata-0 anew
-        reply 1: u KAFKA_STORAGE_ERROR (56)
-        > create v
-        append __cluster_metadata-0 at 2
-        sync __cluster_metadata-0
-        open v-0
-        reply 2: v ok
-        > delete t
-        append __cluster_metadata-0 at 4
-        sync __cluster_metadata-0
-        delete t-0
-        reply 3: deleted, ok
-    "#]],
+            > create t
+            append __cluster_metadata-0 at 5
+            sync __cluster_metadata-0
+            open t-0
+            reply 0: t ok
+            > metadata-full
+            > create u
+            append __cluster_metadata-0 at 7
+            Error: append to the metadata log failed: no space; opening it anew
+            open __cluster_metadata-0 anew
+            reply 1: u KAFKA_STORAGE_ERROR (56)
+            > create v
+            append __cluster_metadata-0 at 7
+            sync __cluster_metadata-0
+            open v-0
+            reply 2: v ok
+            > delete t
+            append __cluster_metadata-0 at 10
+            sync __cluster_metadata-0
+            delete t-0
+            reply 3: deleted, ok
+        "#]],
     );
 }

@@ -199,7 +199,11 @@ impl Teller {
             "sync-failed" => self.step(Input::Synced { log, generation, result: Err(fault) }),
             "opened" => {
                 self.logs.get_mut(&log).unwrap().end = end;
-                self.step(Input::Opened { log, result: Ok(Opened { end, synced: end, ..Default::default() }) });
+                self.step(Input::Opened {
+                    log,
+                    generation,
+                    result: Ok(Opened { end, synced: end, ..Default::default() }),
+                });
             }
             _ => panic!("{verb} is no line of a story"),
         }
@@ -218,9 +222,13 @@ impl Teller {
                         let content = self.metadata.clone();
                         let last = kq::record::batch::batches(&content).last().and_then(Result::ok);
                         let end = last.map_or(0, |(header, _)| header.next_offset());
-                        self.step(Input::Opened { log, result: Ok(Opened { end, content, ..Default::default() }) });
+                        self.step(Input::Opened {
+                            log,
+                            generation,
+                            result: Ok(Opened { end, content, ..Default::default() }),
+                        });
                     } else if !again {
-                        self.step(Input::Opened { log, result: Ok(Opened::default()) });
+                        self.step(Input::Opened { log, generation, result: Ok(Opened::default()) });
                     }
                 }
                 Effect::Append { log, generation, base_offset, batch, .. } => {

@@ -15,6 +15,7 @@ mod dump_log;
 mod group;
 mod playground;
 mod profile;
+mod quorum;
 mod topic;
 mod tree;
 mod version;
@@ -31,7 +32,7 @@ use std::time::Duration;
 
 const CONTENTS: &str = "\
 Begin
-  playground        a broker to try things on, on this machine
+  playground        brokers to try things on, on this machine: `kq playground -n 3`; kill, restart
 
 Topics and records
   topic             create, list, describe, alter, delete, trim, offsets
@@ -43,6 +44,7 @@ Groups
 
 The cluster
   broker            list, describe, logdirs, api-versions
+  quorum            status: who leads the metadata, how far the others are
   config            get, set, unset, diff: settings of topics, brokers and groups while they run
   doctor            check the path from here to the cluster
   dump-log          what stands in log segments, indexes and snapshots
@@ -99,6 +101,12 @@ enum Command {
         #[command(subcommand)]
         verb: broker::Verb,
     },
+    /// Look at the metadata quorum
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Quorum {
+        #[command(subcommand)]
+        verb: quorum::Verb,
+    },
     /// Get, set, unset and compare settings
     #[command(alias = "configs", subcommand_required = true, arg_required_else_help = true)]
     Config {
@@ -143,10 +151,9 @@ impl Cli {
             }),
             Command::Group { verb } => verb.run(ctx),
             Command::Broker { verb } => verb.run(ctx),
+            Command::Quorum { verb } => verb.run(ctx),
             Command::Config { verb } => verb.run(ctx),
-            Command::Playground(args) => {
-                perform("playground", args.story.settings(Format::Table), |ui| playground::run(ui, ctx, &args))
-            }
+            Command::Playground(args) => args.run(),
             Command::Doctor(args) => perform("doctor", args.common.settings(), |ui| doctor::run(ui, ctx, &args)),
             Command::Bench { verb } => verb.run(ctx),
             Command::Profile { verb } => verb.run(ctx),

@@ -3,7 +3,9 @@
 use super::{Drive, KIND_HTTP, KIND_LISTENER, ListenSocket};
 use crate::inbound::Inbound;
 use crate::links::index_of;
+use crate::peers::watch_for_silence;
 use crate::timers::Timer;
+use kq::config::BrokerSettings;
 use kq::event::{Level, Peer};
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::fd::OwnedFd;
@@ -18,37 +20,49 @@ const ACCEPTS_MAX: usize = 64;
 const ACCEPT_PAUSE_MS: i64 = 100;
 
 impl Drive {
-    /// Opens or closes the door: `max.connections`, readiness, and the end.
+    /// Opens or closes the door: `max.connections`, readiness, and the end. Other nodes come and go from the start to the
+    /// end: without them there is no quorum to be ready in.
     pub(super) fn mind_the_door(&mut self) {
-        let open = self.shell.ready
-            && self.signals_seen == 0
-            && !self.shell.accept_paused
-            && self.shell.links.has_room(&self.shell.settings);
-        if open == self.accepting {
-            return;
+        let open = !self.shell.accept_paused;
+        if open != self.accepting_nodes {
+            self.watch_listeners(open, |settings, listener| settings.is_controller_listener(listener));
+            self.accepting_nodes = open;
         }
-        for (i, socket) in self.sockets.iter().enumerate().filter(|(_, socket)| socket.listener.is_some()) {
+        let open =
+            open && self.shell.ready && self.signals_seen == 0 && self.shell.links.has_room(&self.shell.settings);
+        if open != self.accepting {
+            self.watch_listeners(open, |settings, listener| !settings.is_controller_listener(listener));
+            self.accepting = open;
+        }
+    }
+
+    fn watch_listeners(&mut self, open: bool, which: fn(&BrokerSettings, usize) -> bool) {
+        let Drive { shell, sockets, epoll, .. } = self;
+        for (i, socket) in sockets.iter().enumerate() {
+            if !socket.listener.is_some_and(|listener| which(&shell.settings, listener)) {
+                continue;
+            }
             let changed = match open {
                 true => {
                     let data = EventData::new_u64(KIND_LISTENER | i as u64);
-                    epoll::add(&self.epoll, &socket.socket, data, EventFlags::IN)
+                    epoll::add(&*epoll, &socket.socket, data, EventFlags::IN)
                 }
-                false => epoll::delete(&self.epoll, &socket.socket),
+                false => epoll::delete(&*epoll, &socket.socket),
             };
             if let Err(e) = changed
                 && !matches!(e, Errno::EXIST | Errno::NOENT)
             {
-                self.shell.notes.error(&format!("cannot watch a listener: {e}"));
+                shell.notes.error(&format!("cannot watch a listener: {e}"));
             }
         }
-        self.accepting = open;
     }
 
     pub(super) fn accept(&mut self, index: usize) {
         for _ in 0..ACCEPTS_MAX {
             let Some(ListenSocket { listener, socket }) = self.sockets.get(index) else { return };
             let http = listener.is_none();
-            if !http && !self.shell.links.has_room(&self.shell.settings) {
+            let limited = listener.is_some_and(|listener| !self.shell.settings.is_controller_listener(listener));
+            if limited && !self.shell.links.has_room(&self.shell.settings) {
                 return;
             }
             let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
@@ -74,7 +88,8 @@ impl Drive {
 
     fn admit(&mut self, client: OwnedFd, ip: IpAddr, listener: usize) {
         let shell = &mut self.shell;
-        if !shell.links.admits(ip, &shell.settings) {
+        let node = shell.settings.is_controller_listener(listener);
+        if !node && !shell.links.admits(ip, &shell.settings) {
             shell.metrics.connections_refused += 1;
             let message = format!("refused a connection from {ip}: it has max.connections.per.ip open");
             shell.notes.write(Level::Debug, &message);
@@ -82,6 +97,10 @@ impl Drive {
         }
         // Both are about speed only.
         let _ = set_tcp_nodelay(&client, true);
+        if node {
+            // Speed again: how soon a node whose host is gone counts as gone.
+            let _ = watch_for_silence(&client);
+        }
         if let Some(name) = &self.congestion {
             let _ = set_tcp_congestion(&client, name);
         }

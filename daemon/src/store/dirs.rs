@@ -7,7 +7,7 @@ use crate::mailbox::Mailbox;
 use crate::store::Done;
 use kq::config::BrokerSettings;
 use kq::log::checkpoint::{
-    CLEANED, LOG_STARTS, MetaProperties, Offsets, RECOVERY_POINTS, read_offsets, remove_clean_shutdown,
+    CLEANED, HIGH_WATERMARKS, LOG_STARTS, MetaProperties, Offsets, RECOVERY_POINTS, read_offsets, remove_clean_shutdown,
 };
 use kq::log::{Disk, DiskResult, is_deleted_dir, parse_dir_name};
 use kq::types::Uuid;
@@ -33,6 +33,8 @@ pub struct LogDir {
     pub starts: Arc<Offsets>,
     /// Up to where each log was compacted.
     pub cleaned: Offsets,
+    /// High watermarks of logs with several replicas, as last written.
+    pub high_watermarks: Offsets,
     /// Folders of logs found at the start that no one has opened yet.
     pub found: BTreeSet<String>,
     /// Logs in it.
@@ -55,6 +57,8 @@ pub struct Identity {
     pub cluster_id: Uuid,
     /// True when the directories were empty and have been marked just now.
     pub is_new: bool,
+    /// The ids of the directories (KIP-858).
+    pub log_dirs: Vec<Uuid>,
 }
 
 /// Opens all log directories.
@@ -95,6 +99,7 @@ fn open_one(index: usize, path: &Path, settings: &BrokerSettings, mailbox: &Mail
         recovery_points: Arc::default(),
         starts: Arc::default(),
         cleaned: Offsets::new(),
+        high_watermarks: Offsets::new(),
         found: BTreeSet::new(),
         logs: 0,
         begun: false,
@@ -132,7 +137,7 @@ fn identify(
     mut new_id: impl FnMut() -> Result<Uuid, String>,
 ) -> Result<Identity, String> {
     let mut known: Option<(String, PathBuf)> = None;
-    let mut unmarked = Vec::new();
+    let (mut unmarked, mut log_dirs) = (Vec::new(), Vec::new());
     for dir in dirs.iter_mut() {
         let mark =
             MetaProperties::read(&dir.disk).map_err(|fault| format!("{}: {}", dir.path.display(), fault.what))?;
@@ -160,10 +165,14 @@ fn identify(
             }
             _ => known = Some((mark.cluster_id, dir.path.clone())),
         }
+        log_dirs.push(mark.directory_id);
     }
     let is_new = known.is_none();
     let cluster_id = match known {
-        None => new_id()?,
+        None => match settings.cluster.new_cluster_id() {
+            Some(id) => id,
+            None => new_id()?,
+        },
         Some((text, path)) => Uuid::from_text(&text).ok_or_else(|| {
             format!(
                 "{}: cluster.id {text} is not 22 characters of URL-safe base64",
@@ -174,9 +183,10 @@ fn identify(
     for dir in unmarked {
         let mark =
             MetaProperties { cluster_id: cluster_id.to_text(), node_id: settings.node_id, directory_id: new_id()? };
+        log_dirs.push(mark.directory_id);
         dir.unwritten = Some(mark);
     }
-    Ok(Identity { cluster_id, is_new })
+    Ok(Identity { cluster_id, is_new, log_dirs })
 }
 
 impl LogDir {
@@ -193,6 +203,7 @@ impl LogDir {
         self.recovery_points = Arc::new(read_offsets(&self.disk, RECOVERY_POINTS)?);
         self.starts = Arc::new(read_offsets(&self.disk, LOG_STARTS)?);
         self.cleaned = read_offsets(&self.disk, CLEANED)?;
+        self.high_watermarks = read_offsets(&self.disk, HIGH_WATERMARKS)?;
         for name in self.disk.list("")? {
             if is_deleted_dir(&name) {
                 let disk = self.disk.clone();

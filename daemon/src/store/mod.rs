@@ -3,22 +3,26 @@
 
 mod answer;
 mod clean;
+mod cut;
 mod dirs;
 mod open;
 
 pub use dirs::{Identity, LogDir, open_all};
 
 use crate::disk::{RealDisk, RealFile};
-use crate::flusher::{Round, Task};
+use crate::flusher::{CutLog, Round, Task};
 use crate::helpers::Helpers;
 use crate::mailbox::Mailbox;
 use crate::metrics::LogFigures;
 use kq::error::ErrorCode;
-use kq::event::{Effect, Input, Level, LogName, Opened, StorageFault};
-use kq::log::checkpoint::{CLEANED, LOG_STARTS, Offsets, RECOVERY_POINTS, write_clean_shutdown, write_offsets};
-use kq::log::{AppendBatch, Compacted, Disk, DiskError, DiskErrorKind, DiskResult, Log, LogConfig};
-use kq::types::{ConnId, Epoch, FileRange, LogId, Millis, Offset};
+use kq::event::{Effect, Input, Lane, Level, LogName, Opened, StorageFault};
+use kq::log::checkpoint::{
+    CLEANED, HIGH_WATERMARKS, LOG_STARTS, Offsets, RECOVERY_POINTS, write_clean_shutdown, write_offsets,
+};
+use kq::log::{AppendBatch, Compacted, Cut, Disk, DiskError, DiskErrorKind, DiskResult, Log, LogConfig};
+use kq::types::{ConnId, Epoch, FileRange, LogId, Millis, NodeId, Offset};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// From so many logs on a stop syncs their file system first.
@@ -54,6 +58,15 @@ pub enum Done {
         conn: ConnId,
         /// What went wrong.
         failure: Option<DiskError>,
+    },
+    /// The name of another node's host stands for this.
+    Resolved {
+        /// The node.
+        node: NodeId,
+        /// The lane that waits for it.
+        lane: Lane,
+        /// The addresses, or why there is none.
+        found: Result<Vec<SocketAddr>, String>,
     },
 }
 
@@ -233,6 +246,9 @@ impl Store {
                     open.save_epochs(epochs);
                 }
             }
+            Effect::Truncate { log, generation, to } => self.cut(now, log, generation, Cut::From(to), inputs),
+            Effect::Restart { log, generation, start } => self.cut(now, log, generation, Cut::All(start), inputs),
+            Effect::SaveHighWatermarks { offsets } => self.save_high_watermarks(&offsets),
             _ => {}
         }
     }
@@ -251,6 +267,10 @@ impl Store {
                     (self.offsets_of(dir, Log::recovery_point), self.offsets_of(dir, Log::cleaned_to));
                 self.tasks[dir].push(Task::Checkpoint(RECOVERY_POINTS, points));
                 self.tasks[dir].push(Task::Checkpoint(CLEANED, cleaned));
+                if self.forget_high_watermarks(dir, &released) {
+                    let offsets = self.dirs[dir].high_watermarks.clone();
+                    self.tasks[dir].push(Task::Checkpoint(HIGH_WATERMARKS, offsets));
+                }
                 self.tasks[dir].extend(released.into_iter().map(Task::Release));
             }
             if !self.tasks[dir].is_empty() {
@@ -263,12 +283,16 @@ impl Store {
     pub fn done(&mut self, now: Millis, done: Done, inputs: &mut Vec<Input<'_>>) -> Option<Round> {
         match done {
             Done::Opened(done) => self.opened(now, *done, inputs),
-            Done::Round(round) => {
+            Done::Round(mut round) => {
+                let cut = std::mem::take(&mut round.cut);
                 self.round(now, &round, inputs);
+                for (log, outcome) in cut {
+                    self.was_cut(now, *log, outcome, inputs);
+                }
                 return Some(round);
             }
             Done::Compacted { log, generation, result } => self.compacted(log, generation, result, inputs),
-            Done::Warmed { .. } | Done::Content { .. } => {}
+            Done::Warmed { .. } | Done::Content { .. } | Done::Resolved { .. } => {}
         }
         None
     }
@@ -286,7 +310,7 @@ impl Store {
             inputs.push(match held {
                 Some(opened) => {
                     self.held -= 1;
-                    Input::Opened { log, result: result.map(|()| *opened) }
+                    Input::Opened { log, generation, result: result.map(|()| *opened) }
                 }
                 None => Input::Synced { log, generation, result: result.map(|()| *end) },
             });

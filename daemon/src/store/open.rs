@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// How a log is to be opened.
 enum How {
     /// It may be there already: what the last stop left tells what to believe.
-    AtStart { clean: bool, recovery_points: Arc<Offsets>, starts: Arc<Offsets> },
+    AtStart { clean: bool, recovery_points: Arc<Offsets>, start: Option<Offset>, high_watermark: Offset },
     /// It was open in this process until an append failed: its bytes are what we wrote.
     Again { old: Box<Log<RealDisk>>, start: Offset },
 }
@@ -35,34 +35,36 @@ impl Store {
             // Nobody may be told of a start that is not durable.
             Some((dir, Some(log), start)) => (Some(dir), How::Again { old: Box::new(log), start: start.unwrap_or(0) }),
             old => {
-                let dir = old.map(|(dir, ..)| dir).or_else(|| self.choose_dir(&name));
+                let (dir, start) = old.map_or((None, None), |(dir, _, start)| (Some(dir), start));
+                let dir = dir.or_else(|| self.choose_dir(&name));
                 let state = dir.map(|dir| &self.dirs[dir]);
+                let key = (request.name.topic.clone(), request.name.partition);
+                let high_watermark = state.and_then(|dir| dir.high_watermarks.get(&key).copied()).unwrap_or(0);
                 let how = How::AtStart {
+                    high_watermark,
                     clean: state.is_some_and(|dir| dir.clean),
                     recovery_points: state.map_or_else(Arc::default, |dir| Arc::clone(&dir.recovery_points)),
-                    starts: state.map_or_else(Arc::default, |dir| Arc::clone(&dir.starts)),
+                    // An earlier attempt that failed has not unmade what became durable before it.
+                    start: start.or_else(|| state.and_then(|dir| dir.starts.get(&key).copied())),
                 };
                 (dir, how)
             }
         };
-        let Some(dir) = dir.filter(|dir| self.dirs[*dir].online) else {
-            let message = format!("no log directory is in service for {name}");
-            let fault = StorageFault { code: ErrorCode::KafkaStorageError, message };
-            return inputs.push(Input::Opened { log: request.log, result: Err(fault) });
-        };
         let start = match &how {
             How::Again { start, .. } => Some(*start),
             // While it is being opened, and if it cannot be, the checkpoint keeps what it says of it.
-            How::AtStart { starts, .. } => starts.get(&(request.name.topic.clone(), request.name.partition)).copied(),
+            How::AtStart { start, .. } => *start,
         };
-        self.entries[index] = Some(Entry {
-            generation: request.generation,
-            name: request.name.clone(),
-            dir,
-            log: None,
-            start,
-            held: None,
-        });
+        if let Some(dir) = dir {
+            // Also in a directory out of service: a checkpoint that is being written there keeps its start.
+            let (generation, name) = (request.generation, request.name.clone());
+            self.entries[index] = Some(Entry { generation, name, dir, log: None, start, held: None });
+        }
+        let Some(dir) = dir.filter(|dir| self.dirs[*dir].online) else {
+            let message = format!("no log directory is in service for {name}");
+            let fault = StorageFault { code: ErrorCode::KafkaStorageError, message };
+            return inputs.push(Input::Opened { log: request.log, generation: request.generation, result: Err(fault) });
+        };
         let (disk, mailbox) = (self.dirs[dir].disk.clone(), self.mailbox.clone());
         self.dirs[dir].openers.run(move || {
             let mut notes = Vec::new();
@@ -108,7 +110,7 @@ impl Store {
             Err(error) => {
                 let result = Err(storage_fault(&error));
                 self.disk_failed(dir, &error, inputs);
-                return inputs.push(Input::Opened { log: id, result });
+                return inputs.push(Input::Opened { log: id, generation, result });
             }
         };
         log.set_cleaned_to(cleaned.unwrap_or(0).min(log.end()));
@@ -122,7 +124,7 @@ impl Store {
             entry.held = Some(Box::new(opened));
             self.held += 1;
         } else {
-            inputs.push(Input::Opened { log: id, result: Ok(opened) });
+            inputs.push(Input::Opened { log: id, generation, result: Ok(opened) });
         }
         // A new log goes to disk, too, though nobody waits for that yet.
         if let Some(mut dirty) = dirty {
@@ -177,17 +179,19 @@ fn open_log(
     let name = &request.name;
     let config = Arc::clone(&request.config);
     let mut epochs = None;
-    let (opening, unclean) = match how {
-        How::AtStart { clean, recovery_points, starts } => {
+    let (opening, unclean, high_watermark) = match how {
+        How::AtStart { clean, recovery_points, start, high_watermark } => {
             let key = (name.topic.clone(), name.partition);
-            let known = |offsets: &Offsets| offsets.get(&key).copied().unwrap_or(0);
-            (Opening { clean, recovery_point: known(&recovery_points), log_start: known(&starts) }, !clean)
+            let recovery_point = recovery_points.get(&key).copied().unwrap_or(0);
+            let opening = Opening { clean, recovery_point, log_start: start.unwrap_or(0) };
+            (opening, !clean, high_watermark)
         }
         How::Again { mut old, start } => {
             // What the old handle had written is synced through it, or it would be taken for synced.
             old.sync_all()?;
             epochs = Some(old.epochs().clone());
-            (Opening { clean: true, recovery_point: old.recovery_point(), log_start: start }, false)
+            // The core knows the high watermark better.
+            (Opening { clean: true, recovery_point: old.recovery_point(), log_start: start }, false, 0)
         }
     };
     if exists(&disk, name)? {
@@ -210,7 +214,8 @@ fn open_log(
                 let content = if request.replay { log.read_all()? } else { Vec::new() };
                 let (start, end) = (found.start, found.end);
                 let (producers, epochs) = (found.producers, found.epochs);
-                let opened = Opened { dir, start, end, synced: end, producers, epochs, unclean, content };
+                let opened =
+                    Opened { dir, start, end, synced: end, high_watermark, producers, epochs, unclean, content };
                 return Ok((log, opened));
             }
         }

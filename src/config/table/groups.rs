@@ -37,7 +37,7 @@ pub(super) const ROWS: &[Setting] = &[
     Setting::new("offsets.retention.minutes", Kind::Int, Some("10080"), Rule::AtLeast(1), "Offsets of an empty group are kept so long."),
     Setting::new("offsets.topic.compression.codec", Kind::Int, Some("0"), Rule::Any, "Compression of the offsets topic, by number."),
     Setting::new("offsets.topic.num.partitions", Kind::Int, Some("50"), Rule::AtLeast(1), "Partitions of the offsets topic."),
-    Setting::new("offsets.topic.replication.factor", Kind::Short, Some("1"), Rule::AtLeast(1), "Replicas of the offsets topic. 1 for a single node (Kafka: 3)."),
+    Setting::new("offsets.topic.replication.factor", Kind::Short, Some("1"), Rule::AtLeast(1), "Replicas of the offsets topic. When not given, 1 for a single node, and in a cluster as many as there are voters, 3 at most (Kafka: 3)."),
     Setting::new("offsets.topic.segment.bytes", Kind::Int, Some("104857600"), Rule::AtLeast(1), "Size of a log file of the offsets topic."),
     Setting::new("producer.id.expiration.check.interval.ms", Kind::Int, Some("600000"), Rule::AtLeast(1), "How often idle producers are looked for.").unlisted().accepted("expiry is looked at together with retention"),
     Setting::new("producer.id.expiration.ms", Kind::Int, Some("86400000"), Rule::AtLeast(1), "The sequence numbers of an idle producer are forgotten after this.").cluster_wide(),

@@ -1,6 +1,6 @@
 //! Logs on disk: settings of the broker, most of them the default of a topic config.
 
-use super::why::{SINGLE, TIERED};
+use super::why::TIERED;
 use crate::config::setting::{Kind, Rule, Setting};
 
 /// By name.
@@ -11,7 +11,7 @@ pub(super) const ROWS: &[Setting] = &[
     Setting::new("compression.type", Kind::String, Some("producer"), Rule::OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]), "How batches are stored: producer keeps what came, anything else compresses again.").cluster_wide().topic("compression.type"),
     Setting::new("compression.zstd.level", Kind::Int, Some("3"), Rule::Between(-131072, 22), "Level when compression.type is zstd.").cluster_wide().topic("compression.zstd.level"),
     Setting::new("log.dir", Kind::List, Some("kq-data"), Rule::Any, "Data directory when log.dirs is not given, from the directory where kqd starts (Kafka: /tmp/kafka-logs, which a reboot may empty)."),
-    Setting::new("log.dir.failure.timeout.ms", Kind::Long, Some("30000"), Rule::AtLeast(1), "A broker that cannot report a failed directory within this stops.").accepted(SINGLE),
+    Setting::new("log.dir.failure.timeout.ms", Kind::Long, Some("30000"), Rule::AtLeast(1), "A broker that cannot report a failed directory within this stops.").accepted("a failed directory takes its partitions offline, and the controller is not told yet"),
     Setting::new("log.dirs", Kind::List, None, Rule::Any, "Data directories, separated by commas; made when missing."),
     Setting::new("log.flush.interval.messages", Kind::Long, Some("1"), Rule::AtLeast(1), "A partition is synced to disk after so many records. 1: acknowledged means on disk, one sync for all that wait (Kafka: never, the page cache is trusted).").cluster_wide().topic("flush.messages"),
     Setting::new("log.flush.interval.ms", Kind::Long, None, Rule::Any, "Unsynced records wait at most this long; when not given, log.flush.scheduler.interval.ms.").cluster_wide().topic("flush.ms"),

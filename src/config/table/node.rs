@@ -1,6 +1,6 @@
 //! Connections, threads, topics and metrics: settings of the broker.
 
-use super::why::{JAVA, METRICS, PURGATORY, QUOTAS, SINGLE};
+use super::why::{CONNECT, JAVA, METRICS, PURGATORY, QUOTAS};
 use crate::config::setting::{Kind, Rule, Setting};
 
 /// By name.
@@ -42,10 +42,10 @@ pub(super) const ROWS: &[Setting] = &[
     Setting::new("queued.max.requests", Kind::Int, Some("500"), Rule::AtLeast(1), "Requests that may wait for work before connections are read no further."),
     Setting::new("quota.window.num", Kind::Int, Some("11"), Rule::AtLeast(1), "Samples kept for client quotas.").accepted(QUOTAS),
     Setting::new("quota.window.size.seconds", Kind::Int, Some("1"), Rule::AtLeast(1), "Length of one such sample.").accepted(QUOTAS),
-    Setting::new("request.timeout.ms", Kind::Int, Some("30000"), Rule::Any, "A request of the broker is given up after this.").accepted(SINGLE),
+    Setting::new("request.timeout.ms", Kind::Int, Some("30000"), Rule::Any, "A request that waits for the controller is given up after this."),
     Setting::new("server.max.startup.time.ms", Kind::Long, Some("9223372036854775807"), Rule::AtLeast(0), "A start that takes longer is given up.").unlisted().accepted("a start is never given up half way: it says what it is doing"),
-    Setting::new("socket.connection.setup.timeout.max.ms", Kind::Long, Some("30000"), Rule::Any, "Longest wait for a connection to another broker.").accepted(SINGLE),
-    Setting::new("socket.connection.setup.timeout.ms", Kind::Long, Some("10000"), Rule::Any, "First wait for a connection to another broker.").accepted(SINGLE),
+    Setting::new("socket.connection.setup.timeout.max.ms", Kind::Long, Some("30000"), Rule::Any, "Longest wait for a connection to another broker.").accepted(CONNECT),
+    Setting::new("socket.connection.setup.timeout.ms", Kind::Long, Some("10000"), Rule::Any, "First wait for a connection to another broker.").accepted(CONNECT),
     Setting::new("socket.listen.backlog.size", Kind::Int, Some("50"), Rule::AtLeast(1), "Connections that may wait to be accepted."),
     Setting::new("socket.receive.buffer.bytes", Kind::Int, Some("-1"), Rule::Any, "Receive buffer of a connection; -1 leaves it to the system, which tunes it better (Kafka: 102400)."),
     Setting::new("socket.request.max.bytes", Kind::Int, Some("104857600"), Rule::AtLeast(1), "Largest request that is read; a larger one closes the connection."),

@@ -1,7 +1,7 @@
 //! Settings that are not in Kafka 4.3's own table: of older versions, of classes, or only dynamic. An existing file may
 //! have them.
 
-use super::why::{METRICS, QUOTAS, REPLICATION, RETIRED, SECURITY, ZOOKEEPER};
+use super::why::{METRICS, QUOTAS, RETIRED, SECURITY, ZOOKEEPER};
 use crate::config::setting::{Kind, Rule, Setting};
 
 /// By name.
@@ -15,11 +15,11 @@ pub(super) const ROWS: &[Setting] = &[
     Setting::new("control.plane.listener.name", Kind::String, None, Rule::Any, "Listener for the controller alone.").unlisted().accepted(RETIRED),
     Setting::new("delegation.token.master.key", Kind::Password, None, Rule::Any, "Older name of delegation.token.secret.key.").unlisted().accepted(RETIRED),
     Setting::new("eligible.leader.replicas.enable", Kind::Boolean, Some("false"), Rule::Any, "Eligible leader replicas are tracked.").unlisted().accepted(RETIRED),
-    Setting::new("follower.replication.throttled.rate", Kind::Long, Some("9223372036854775807"), Rule::Any, "A follower copies throttled replicas at most this fast.").unlisted().cluster_wide().accepted(REPLICATION),
+    Setting::new("follower.replication.throttled.rate", Kind::Long, Some("9223372036854775807"), Rule::Any, "A follower copies throttled replicas at most this fast.").unlisted().cluster_wide().accepted(QUOTAS),
     Setting::new("group.coordinator.new.enable", Kind::Boolean, Some("true"), Rule::Any, "The new group coordinator is on.").unlisted().accepted(RETIRED),
     Setting::new("host.name", Kind::String, None, Rule::Any, "Older form of listeners.").unlisted().accepted(RETIRED),
     Setting::new("inter.broker.protocol.version", Kind::String, None, Rule::Any, "Version that brokers speak among each other.").unlisted().accepted(RETIRED),
-    Setting::new("leader.replication.throttled.rate", Kind::Long, Some("9223372036854775807"), Rule::Any, "A leader sends throttled replicas at most this fast.").unlisted().cluster_wide().accepted(REPLICATION),
+    Setting::new("leader.replication.throttled.rate", Kind::Long, Some("9223372036854775807"), Rule::Any, "A leader sends throttled replicas at most this fast.").unlisted().cluster_wide().accepted(QUOTAS),
     Setting::new("log.message.downconversion.enable", Kind::Boolean, Some("true"), Rule::Any, "Old fetches get converted records.").unlisted().cluster_wide().accepted(RETIRED),
     Setting::new("log.message.format.version", Kind::String, None, Rule::Any, "Version of the record format; kq writes v2 batches.").unlisted().accepted(RETIRED),
     Setting::new("log.message.timestamp.difference.max.ms", Kind::Long, None, Rule::Any, "Older form of log.message.timestamp.before.max.ms and .after.max.ms.").unlisted().cluster_wide().accepted(RETIRED),

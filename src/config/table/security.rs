@@ -1,6 +1,6 @@
 //! TLS and who may do what: settings of the broker.
 
-use super::why::{SECURITY, SINGLE};
+use super::why::SECURITY;
 use crate::config::setting::{Kind, Rule, Setting};
 
 /// By name.
@@ -14,7 +14,7 @@ pub(super) const ROWS: &[Setting] = &[
     Setting::new("delegation.token.max.lifetime.ms", Kind::Long, Some("604800000"), Rule::AtLeast(1), "A token cannot be renewed beyond this.").accepted(SECURITY),
     Setting::new("delegation.token.secret.key", Kind::Password, None, Rule::Any, "Key that signs tokens.").accepted(SECURITY),
     Setting::new("principal.builder.class", Kind::Class, Some("org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder"), Rule::Any, "Class that turns a login into a user.").per_broker().accepted(SECURITY),
-    Setting::new("security.inter.broker.protocol", Kind::String, Some("PLAINTEXT"), Rule::OneOf(&["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]), "What brokers speak among each other.").accepted(SINGLE),
+    Setting::new("security.inter.broker.protocol", Kind::String, Some("PLAINTEXT"), Rule::OneOf(&["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]), "What brokers speak among each other.").accepted(SECURITY),
     Setting::new("security.providers", Kind::String, None, Rule::Any, "Java security providers to add.").accepted(SECURITY),
     Setting::new("ssl.allow.dn.changes", Kind::Boolean, Some("false"), Rule::Any, "A new certificate may have another distinguished name.").accepted(SECURITY),
     Setting::new("ssl.allow.san.changes", Kind::Boolean, Some("false"), Rule::Any, "A new certificate may have other alternative names.").accepted(SECURITY),

@@ -1,6 +1,6 @@
 //! Topic configs, and the broker settings that give their defaults.
 
-use super::why::{REPLICATION, TIERED};
+use super::why::{QUOTAS, TIERED};
 use crate::config::setting::{Kind, Rule, Setting};
 
 const MINUTE_MS: i64 = 60_000;
@@ -18,10 +18,10 @@ pub const TOPIC: &[Setting] = &[
     Setting::new("file.delete.delay.ms", Kind::Long, Some("60000"), Rule::AtLeast(0), "A log file that is no longer needed is removed after this.").cluster_wide(),
     Setting::new("flush.messages", Kind::Long, Some("1"), Rule::AtLeast(1), "The log is synced to disk after so many records. 1: acknowledged means on disk, one sync for all that wait (Kafka: never, the page cache is trusted).").cluster_wide(),
     Setting::new("flush.ms", Kind::Long, Some("9223372036854775807"), Rule::AtLeast(0), "Unsynced records wait at most this long.").cluster_wide(),
-    Setting::new("follower.replication.throttled.replicas", Kind::List, Some(""), Rule::ThrottledReplicas, "Replicas whose copying is throttled on the follower: partition:broker pairs or *.").cluster_wide().accepted(REPLICATION),
+    Setting::new("follower.replication.throttled.replicas", Kind::List, Some(""), Rule::ThrottledReplicas, "Replicas whose copying is throttled on the follower: partition:broker pairs or *.").cluster_wide().accepted(QUOTAS),
     Setting::new("index.interval.bytes", Kind::Int, Some("4096"), Rule::AtLeast(0), "One entry of the offset index for so many bytes of log.").cluster_wide(),
     Setting::new("internal.segment.bytes", Kind::Int, None, Rule::Any, "segment.bytes without its lower bound, for tests.").cluster_wide().unlisted(),
-    Setting::new("leader.replication.throttled.replicas", Kind::List, Some(""), Rule::ThrottledReplicas, "Replicas whose copying is throttled on the leader: partition:broker pairs or *.").cluster_wide().accepted(REPLICATION),
+    Setting::new("leader.replication.throttled.replicas", Kind::List, Some(""), Rule::ThrottledReplicas, "Replicas whose copying is throttled on the leader: partition:broker pairs or *.").cluster_wide().accepted(QUOTAS),
     Setting::new("local.retention.bytes", Kind::Long, Some("-2"), Rule::AtLeast(-2), "Local part of a tiered partition at most; -2 follows retention.bytes.").cluster_wide().accepted(TIERED),
     Setting::new("local.retention.ms", Kind::Long, Some("-2"), Rule::AtLeast(-2), "Local part of a tiered partition is kept so long; -2 follows retention.ms.").cluster_wide().accepted(TIERED),
     Setting::new("max.compaction.lag.ms", Kind::Long, Some("9223372036854775807"), Rule::AtLeast(1), "A record is compacted at this age at the latest.").cluster_wide(),
@@ -42,7 +42,7 @@ pub const TOPIC: &[Setting] = &[
     Setting::new("segment.index.bytes", Kind::Int, Some("10485760"), Rule::AtLeast(4), "Size of an index file.").cluster_wide(),
     Setting::new("segment.jitter.ms", Kind::Long, Some("0"), Rule::AtLeast(0), "At most this is taken off segment.ms, at random, so that not all files close at once.").cluster_wide(),
     Setting::new("segment.ms", Kind::Long, Some("604800000"), Rule::AtLeast(1), "A log file is closed at this age, whatever its size.").cluster_wide(),
-    Setting::new("unclean.leader.election.enable", Kind::Boolean, Some("false"), Rule::Any, "A replica that has missed records may become leader.").cluster_wide().accepted(REPLICATION),
+    Setting::new("unclean.leader.election.enable", Kind::Boolean, Some("false"), Rule::Any, "A replica that has missed records may become leader.").cluster_wide(),
 ];
 
 /// Topic config, then the broker settings that give its default: the first that is set counts, times its number of ms.

@@ -2,6 +2,7 @@
 
 mod compaction;
 mod crash;
+mod cut;
 mod damage;
 mod lookup;
 mod retention;

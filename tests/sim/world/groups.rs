@@ -344,6 +344,7 @@ fn topic(index: usize, partitions: i64) -> Topic {
         name: format!("topic-{index}"),
         id: None,
         partitions: partitions as i32,
+        replicas: 1,
         promise: Promise::Disk,
         cleanup: Cleanup::Delete,
     }

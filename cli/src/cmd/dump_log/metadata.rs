@@ -1,12 +1,18 @@
 //! Records of the cluster's metadata as JSON, read by their declarations: names, types and versions come from there.
 
 use crate::cmd::console::base64;
+use kq::meta::quorum::JournalRecord;
 use kq::meta::record::{
-    ConfigRecord, PartitionChangeRecord, PartitionRecord, ProducerIdsRecord, RemoveTopicRecord, TopicRecord,
+    BrokerRegistrationChangeRecord, ClearElrRecord, ConfigRecord, PartitionChangeRecord, PartitionRecord,
+    ProducerIdsRecord, RegisterBrokerRecord, RemoveTopicRecord, TopicRecord, UnregisterBrokerRecord,
 };
+use kq::record::{batch, records};
 use kq::types::Uuid;
 use kq::wire::{Field, FieldInfo, Message, Reader, StructInfo, WireError};
 use serde_json::{Map, Value, json};
+
+/// A batch of metadata records holds no more than so many bytes once decoded.
+const BATCH_BYTES_MAX: usize = 256 << 20;
 
 /// Name, type number and fields of a record.
 struct Known(&'static str, i16, &'static StructInfo);
@@ -15,9 +21,41 @@ fn known<M: Message<'static> + Field<'static>>() -> Option<Known> {
     Some(Known(M::NAME, M::KEY, M::INNER?))
 }
 
-/// The value of a record as JSON. What is not known is shown in base64.
-pub fn to_json(value: &[u8]) -> Value {
-    parse(value).unwrap_or_else(|error| json!({ "error": error.to_string(), "data": base64_of(value) }))
+/// A record as JSON: those of the quorum's journal have a key and hold more records. What is not known is shown in base64.
+pub fn to_json(key: Option<&[u8]>, value: &[u8]) -> Value {
+    let shown = match key {
+        Some(&[key]) => of_journal(key, value),
+        _ => parse(value).map_err(|error| error.to_string()),
+    };
+    shown.unwrap_or_else(|error| json!({ "error": error, "data": base64_of(value) }))
+}
+
+fn of_journal(key: u8, value: &[u8]) -> Result<Value, String> {
+    Ok(match JournalRecord::read(key, value).map_err(|error| error.to_string())? {
+        JournalRecord::Entry { index, term, data } => {
+            json!({ "type": "ENTRY", "index": index, "term": term, "records": within(data)? })
+        }
+        JournalRecord::Snapshot { index, term, data } => {
+            json!({ "type": "SNAPSHOT", "index": index, "term": term, "records": within(data)? })
+        }
+        JournalRecord::Promises { term, vote, commit, voters } => {
+            json!({ "type": "PROMISES", "term": term, "vote": vote, "commit": commit, "voters": voters })
+        }
+    })
+}
+
+/// All records of some batches.
+fn within(batches: &[u8]) -> Result<Vec<Value>, String> {
+    let mut all = Vec::new();
+    for batch in batch::batches(batches) {
+        let (_, bytes) = batch.map_err(|error| error.to_string())?;
+        let decoded = records::decode(bytes, BATCH_BYTES_MAX).map_err(|error| error.to_string())?;
+        for record in &decoded {
+            let value = record.map_err(|error| error.to_string())?.value.unwrap_or_default();
+            all.push(to_json(None, value));
+        }
+    }
+    Ok(all)
 }
 
 fn base64_of(bytes: &[u8]) -> Value {
@@ -36,6 +74,10 @@ fn parse(value: &[u8]) -> Result<Value, WireError> {
         known::<PartitionChangeRecord>(),
         known::<RemoveTopicRecord>(),
         known::<ProducerIdsRecord>(),
+        known::<RegisterBrokerRecord<'static>>(),
+        known::<UnregisterBrokerRecord>(),
+        known::<BrokerRegistrationChangeRecord>(),
+        known::<ClearElrRecord<'static>>(),
     ];
     let version = version as i16;
     let found = all.into_iter().flatten().find(|known| i32::from(known.1) == kind as i32);
@@ -133,6 +175,7 @@ fn value_of(r: &mut Reader<'_>, ty: &str, inner: Option<&StructInfo>, version: i
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kq::meta::quorum::{Quorum, QuorumConfig};
     use kq::meta::record::Record;
 
     #[test]
@@ -142,7 +185,7 @@ mod tests {
             let batch = kq::meta::record::encode_batch(0, std::slice::from_ref(record));
             let decoded = kq::record::decode(&batch, 1 << 20).unwrap();
             let found = decoded.iter().next().unwrap().unwrap();
-            to_json(found.value.unwrap()).to_string()
+            to_json(None, found.value.unwrap()).to_string()
         };
         assert_eq!(
             text(&Record::topic("orders", id)),
@@ -154,7 +197,30 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_shown_as_bytes() {
-        assert_eq!(to_json(&[1, 100, 0, 7]), json!({"type": 100, "version": 0, "data": {"base64": "Bw=="}}));
-        assert!(to_json(&[1, 2]).get("error").is_some());
+        assert_eq!(to_json(None, &[1, 100, 0, 7]), json!({"type": 100, "version": 0, "data": {"base64": "Bw=="}}));
+        assert!(to_json(None, &[1, 2]).get("error").is_some());
+    }
+
+    #[test]
+    fn the_journal_of_a_quorum_shows_what_is_in_it() {
+        let config = QuorumConfig { node: 4, voters: vec![4], election_ms: 100, heartbeat_ms: 20, seed: 1 };
+        let (mut quorum, _) = Quorum::open(config, 0, &[]).unwrap();
+        quorum.campaign();
+        let record = Record::remove_topic(Uuid([0; 16]));
+        quorum.propose(kq::meta::record::encode_batch(0, std::slice::from_ref(&record))).unwrap();
+        let write = quorum.ready(0).unwrap().journal.unwrap().batch;
+        let decoded = kq::record::decode(&write, 1 << 20).unwrap();
+        let shown: Vec<Value> = decoded
+            .iter()
+            .map(|record| record.map(|record| to_json(record.key, record.value.unwrap())).unwrap())
+            .collect();
+        let topic = json!({ "topicId": "AAAAAAAAAAAAAAAAAAAAAA" });
+        let removed = json!({ "type": "REMOVE_TOPIC_RECORD", "version": 0, "data": topic });
+        let expected = [
+            json!({ "type": "ENTRY", "index": 1, "term": 1, "records": [] }),
+            json!({ "type": "ENTRY", "index": 2, "term": 1, "records": [removed] }),
+            json!({ "type": "PROMISES", "term": 1, "vote": 4, "commit": 0, "voters": [4] }),
+        ];
+        assert_eq!(shown, expected);
     }
 }

@@ -159,7 +159,8 @@ fn record_line(batch: &BatchHeader, record: &Record<'_>, depth: &Depth, out: &mu
         gap = " ";
     }
     if depth.contents && !batch.is_control() {
-        if let Some(key) = record.key {
+        // A key of the quorum's journal is part of what the decoder shows.
+        if let Some(key) = record.key.filter(|_| !depth.cluster) {
             put(out, format_args!("{gap}key: "));
             gap = " ";
             content(depth.key, key, out);
@@ -167,7 +168,7 @@ fn record_line(batch: &BatchHeader, record: &Record<'_>, depth: &Depth, out: &mu
         if let Some(value) = record.value {
             put(out, format_args!("{gap}payload: "));
             match depth.cluster {
-                true => put(out, format_args!("{}", metadata::to_json(value))),
+                true => put(out, format_args!("{}", metadata::to_json(record.key, value))),
                 false => content(depth.value, value, out),
             }
         }
