@@ -101,6 +101,15 @@ fn ask(kafka: &mut Kafka) -> Result<(Vec<Summary>, Vec<Member>), Failure> {
     Ok((vec![summary], members(&response, quorum)))
 }
 
+/// The node that leads the metadata quorum, if one does.
+///
+/// # Errors
+/// When nobody can be asked, or the brokers know of no such quorum.
+pub fn leader(kafka: &mut Kafka) -> Result<Option<i32>, Failure> {
+    let (summary, _) = ask(kafka)?;
+    Ok(summary.first().map(|summary| summary.leader).filter(|id| *id >= 0))
+}
+
 fn members(response: &DescribeQuorumResponse<'_>, quorum: &PartitionResult<'_>) -> Vec<Member> {
     let voters = quorum
         .current_voters
