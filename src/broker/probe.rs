@@ -21,6 +21,10 @@ pub struct Places {
 }
 
 impl Places {
+    fn counted(&self) -> String {
+        if self.count == 1 { "1 partition".to_owned() } else { format!("{} partitions", self.count) }
+    }
+
     fn add(&mut self, topic: &str, index: usize) {
         self.count += 1;
         if self.names.len() < PLACES_NAMED_MAX {
@@ -89,11 +93,11 @@ impl Broker {
         let reasons = &mut found.reasons;
         reasons.extend(self.blind());
         if found.unavailable.count > 0 {
-            reasons.push(format!("{} partitions would have no leader", found.unavailable.count));
+            reasons.push(format!("{} would have no leader", found.unavailable.counted()));
         }
         if found.under_min_isr.count > 0 {
-            let count = found.under_min_isr.count;
-            reasons.push(format!("{count} partitions would have fewer in sync than min.insync.replicas"));
+            let count = found.under_min_isr.counted();
+            reasons.push(format!("{count} would have fewer in sync than min.insync.replicas"));
         }
         reasons.extend(self.quorum_would_go());
         found
@@ -207,7 +211,7 @@ mod tests {
         assert_eq!(before(&broker), [vec![], vec![], vec!["t-3".to_owned()]]);
         isr(&mut broker, 0, &[1]);
         assert_eq!(before(&broker)[0], ["t-0"]);
-        assert!(broker.before_restart().reasons.contains(&"1 partitions would have no leader".to_owned()));
+        assert!(broker.before_restart().reasons.contains(&"1 partition would have no leader".to_owned()));
     }
 
     #[test]

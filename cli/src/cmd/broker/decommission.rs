@@ -4,6 +4,7 @@ use crate::args::CommonArgs;
 use crate::cmd::Ctx;
 use crate::cmd::broker::list;
 use crate::cmd::moving::{self, COLUMNS, Row};
+use crate::cmd::quorum;
 use crate::failure::Failure;
 use crate::kafka::moves::{Moves, Results};
 use crate::kafka::offsets::TopicPartition;
@@ -210,5 +211,8 @@ fn carry_out(ui: &mut Ui, kafka: &mut Kafka, args: &Args, mut standing: Standing
     }
     kafka.unregister(id)?;
     ui.note(format!("broker {id} is not part of the cluster any more"));
+    if quorum::is_voter(kafka, id) {
+        ui.warn(format!("node {id} is still a voter of the metadata quorum: it counts for the majority, and is down"));
+    }
     Ok(())
 }
