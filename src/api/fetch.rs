@@ -1,8 +1,8 @@
 //! Fetch (1), v4–v18. Reads record batches from partitions, for consumers and for followers.
 //!
 //! Sessions since 7 (KIP-227), reading from the nearest replica since 11 (KIP-392), truncation on divergence since 12
-//! (KIP-595), topics by id since 13 (KIP-516), where a new leader is since 16 (KIP-951). The first batch comes whole even
-//! when it is over the limits (KIP-74).
+//! (KIP-595), topics by id since 13 (KIP-516), where a new leader is since 16 (KIP-951). The first batch comes whole
+//! even when it is over the limits (KIP-74).
 
 use super::{Api, Context};
 use crate::broker::{Broker, Reader, ReplyTo, SessionKey, SessionPart, next_epoch};
