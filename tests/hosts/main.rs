@@ -1,0 +1,175 @@
+//! Faults on hosts: three kqd, each in a network namespace of its own, lose processes and links while clients write and
+//! read; what the clients saw must hold.
+//!
+//! Without settings, four runs of 45 s with faults by chance. `KQ_FAULT_ROWS=1,3` takes rows of the fault matrix (0 is
+//! chance), `KQ_FAULT_RUNS` so many runs of each, `KQ_FAULT_SECONDS` so long, `KQ_FAULT_SEED` from this seed on. The
+//! table of what came out goes to stdout, the story to stderr. Exit 0: nothing was wrong; 1: something was, or the
+//! machine lacks something.
+
+mod chance;
+mod disk;
+mod fault;
+mod history;
+mod host;
+mod link;
+mod member;
+mod private;
+mod reader;
+mod rows;
+mod stage;
+mod verdict;
+mod watcher;
+mod writer;
+
+use chance::Chance;
+use rows::{ROWS, Row};
+use stage::{BROKERS, Stage, Verdict};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+struct Plan {
+    rows: Vec<&'static Row>,
+    runs: u64,
+    time: Duration,
+    seed: u64,
+}
+
+fn main() -> ExitCode {
+    // What a list of tests would be asked for: this is one.
+    if std::env::args().any(|argument| argument == "--list") {
+        println!("hosts: test");
+        return ExitCode::SUCCESS;
+    }
+    let outcome = private::enter().map_err(|lacks| format!("missing: {lacks}")).and_then(|()| plan());
+    let outcome = outcome.and_then(|plan| perform(&plan));
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("hosts: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn plan() -> Result<Plan, String> {
+    let number = |name: &str, default: u64| match std::env::var(name) {
+        Ok(text) => text.parse().map_err(|_| format!("{name}={text}: expected a number")),
+        Err(_) => Ok(default),
+    };
+    let rows = std::env::var("KQ_FAULT_ROWS").unwrap_or_else(|_| "0".to_owned());
+    let mut found = Vec::new();
+    for text in rows.split(',') {
+        let row = ROWS.iter().find(|row| row.number.to_string() == text.trim());
+        found.push(row.ok_or_else(|| format!("KQ_FAULT_ROWS: there is no row {text}"))?);
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
+    Ok(Plan {
+        rows: found,
+        runs: number("KQ_FAULT_RUNS", 4)?,
+        time: Duration::from_secs(number("KQ_FAULT_SECONDS", 45)?),
+        seed: number("KQ_FAULT_SEED", now)?,
+    })
+}
+
+/// Where the brokers' files go while this runs.
+struct Home {
+    dir: PathBuf,
+    keep: bool,
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if !self.keep {
+            let _ = std::fs::remove_dir_all(&self.dir);
+        }
+    }
+}
+
+fn perform(plan: &Plan) -> Result<bool, String> {
+    let name = format!("hosts-{}", SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_micros()));
+    let mut home = Home { dir: Path::new(env!("CARGO_TARGET_TMPDIR")).join(name), keep: false };
+    std::fs::create_dir_all(&home.dir).map_err(|error| error.to_string())?;
+    end_on_signals(home.dir.clone())?;
+    host::bridge()?;
+    for id in 1..=BROKERS {
+        host::wire(id)?;
+    }
+    let mut table = vec![
+        "| row | fault | runs | acknowledged | lost | wrong | longest gap | slowest recovery |".to_owned(),
+        "|--|--|--|--|--|--|--|--|".to_owned(),
+    ];
+    let mut good = true;
+    for row in &plan.rows {
+        let mut verdicts = Vec::new();
+        for run in 0..plan.runs {
+            let seed = plan.seed + run;
+            let dir = home.dir.join(format!("row{}-seed{seed}", row.number));
+            eprintln!("row {}: {}, {:?}, seed {seed}", row.number, row.name, plan.time);
+            let verdict = one(row, &dir, seed, plan.time)?;
+            if verdict.wrong.is_empty() {
+                let _ = std::fs::remove_dir_all(&dir);
+            } else {
+                home.keep = true;
+                good = false;
+                eprintln!(
+                    "  {} wrong; again: KQ_FAULT_ROWS={} KQ_FAULT_SEED={seed} KQ_FAULT_RUNS=1; files in {}",
+                    verdict.wrong.len(),
+                    row.number,
+                    dir.display()
+                );
+            }
+            verdicts.push(verdict);
+        }
+        table.push(line(row, &verdicts));
+    }
+    println!("{}", table.join("\n"));
+    Ok(good)
+}
+
+fn one(row: &Row, dir: &Path, seed: u64, time: Duration) -> Result<Verdict, String> {
+    let mut stage = Stage::open(dir, row.settings)?;
+    let mut chance = Chance::new(seed);
+    stage.note("all brokers serve");
+    (row.script)(&mut stage, &mut chance, time);
+    let errors = stage.history.clone();
+    let verdict = stage.close();
+    for (error, count) in errors.errors() {
+        eprintln!("  overcome: {count} × {error}");
+    }
+    eprintln!(
+        "  {} acknowledged, {} lost, longest gap {:.1?}, slowest recovery {:.1?}",
+        verdict.acknowledged, verdict.lost, verdict.longest_gap, verdict.slowest_recovery
+    );
+    Ok(verdict)
+}
+
+fn line(row: &Row, verdicts: &[Verdict]) -> String {
+    let sum = |of: fn(&Verdict) -> usize| verdicts.iter().map(of).sum::<usize>();
+    let longest = |of: fn(&Verdict) -> Duration| verdicts.iter().map(of).max().unwrap_or_default();
+    let number = if row.number == 0 { "mixed".to_owned() } else { row.number.to_string() };
+    format!(
+        "| {number} | {} | {} | {} | {} | {} | {:.1?} | {:.1?} |",
+        row.name,
+        verdicts.len(),
+        sum(|verdict| verdict.acknowledged),
+        sum(|verdict| verdict.lost),
+        sum(|verdict| verdict.wrong.len()),
+        longest(|verdict| verdict.longest_gap),
+        longest(|verdict| verdict.slowest_recovery),
+    )
+}
+
+/// Ctrl-C ends this process, and with it everything inside; the files go, too.
+fn end_on_signals(dir: PathBuf) -> Result<(), String> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(|error| error.to_string())?;
+    std::thread::spawn(move || {
+        if signals.forever().next().is_some() {
+            let _ = std::fs::remove_dir_all(&dir);
+            std::process::exit(130);
+        }
+    });
+    Ok(())
+}
