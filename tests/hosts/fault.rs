@@ -28,7 +28,7 @@ pub enum Fault {
     Deafen(Role),
     /// It and its neighbour do not hear each other; both hear the third.
     Bridge(Role),
-    /// It sends no faster than 5 MB/s.
+    /// It hears no faster than 5 MB/s.
     Slow(Role),
     /// A clean stop, and a start.
     Restart(Role),
@@ -69,6 +69,9 @@ impl Stage {
             Fault::Deafen(role) | Fault::Bridge(role) | Fault::Slow(role) | Fault::Restart(role) => self.who(role),
         };
         self.note(&format!("{fault:?}: broker {id}"));
+        if id > 0 && (!self.host(id).is_running() || self.host(id).is_paused()) {
+            return;
+        }
         let others: Vec<i32> = (1..=BROKERS).filter(|other| *other != id).collect();
         match fault {
             Fault::Kill(_) => self.host(id).kill(),
@@ -79,7 +82,7 @@ impl Stage {
             Fault::Deafen(_) => others.iter().for_each(|other| self.host(*other).cut(id)),
             Fault::Bridge(_) => self.cut_both(id, self.other(id)),
             Fault::Slow(_) => self.host(id).slow_down("40mbit"),
-            Fault::Restart(_) => self.restart(id),
+            Fault::Restart(_) => self.stop_and_start(id),
         }
     }
 
@@ -89,12 +92,16 @@ impl Stage {
         self.host(other).cut(one);
     }
 
-    /// A clean stop and a start.
-    pub fn restart(&mut self, id: i32) {
+    fn stop_and_start(&mut self, id: i32) {
         if let Err(why) = self.host(id).stop(Duration::from_secs(20)) {
             self.history.wrong(why);
         }
         self.start(id);
+    }
+
+    /// A clean stop and a start, until it serves.
+    pub fn restart(&mut self, id: i32) {
+        self.stop_and_start(id);
         let ready = crate::stage::until(crate::stage::HEAL_PATIENCE, || self.hosts[id as usize - 1].is_ready());
         if !ready {
             self.history.wrong(format!("broker {id} is not ready after a restart"));

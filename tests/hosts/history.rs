@@ -35,6 +35,13 @@ pub struct Ack {
     pub offset: Option<i64>,
 }
 
+/// What a writer sends at once.
+pub struct Batch {
+    pub made: Instant,
+    pub numbers: std::ops::Range<u64>,
+    pub bytes: Vec<u8>,
+}
+
 /// What is known of one partition.
 #[derive(Default)]
 pub struct Seen {
@@ -50,6 +57,8 @@ pub struct Seen {
     /// Which member of the group works on it, and until when it may without a further heartbeat.
     pub owner: Option<(usize, Instant)>,
     pub last_ack: Option<Instant>,
+    /// When the batch that was acknowledged last was made.
+    pub fresh: Option<Instant>,
     pub longest_gap: Duration,
 }
 
@@ -130,16 +139,18 @@ impl History {
     }
 
     /// A batch was acknowledged.
-    pub fn acked(&self, partition: i32, writer: u32, numbers: std::ops::Range<u64>, base: Option<i64>) {
+    pub fn acked(&self, partition: i32, writer: u32, batch: &Batch, base: Option<i64>) {
         let mut seen = self.of(partition);
+        seen.fresh = seen.fresh.max(Some(batch.made));
         let now = Instant::now();
         if let Some(last) = seen.last_ack.replace(now) {
             seen.longest_gap = seen.longest_gap.max(now - last);
         }
-        let acks = numbers.zip(0..).map(|(number, delta)| Ack {
-            mark: Mark { writer, number },
-            offset: base.map(|base| base + delta),
-        });
+        let acks = batch
+            .numbers
+            .clone()
+            .zip(0..)
+            .map(|(number, delta)| Ack { mark: Mark { writer, number }, offset: base.map(|base| base + delta) });
         seen.acks.extend(acks);
     }
 

@@ -83,7 +83,8 @@ impl Host {
             command.args(["--override", setting]);
         }
         let out = File::create(self.said()).expect("a file for the broker's words");
-        let log = File::options().create(true).append(true).open(self.dir.join("kqd.log")).expect("a file for its notes");
+        let log =
+            File::options().create(true).append(true).open(self.dir.join("kqd.log")).expect("a file for its notes");
         command.stdin(Stdio::null()).stdout(out).stderr(log);
         self.child = Some(command.spawn().expect("a broker"));
     }
@@ -135,7 +136,9 @@ impl Host {
             match child.try_wait() {
                 Ok(Some(status)) if status.success() => break Ok(()),
                 Ok(Some(status)) => break Err(format!("broker {} stopped with {status}", self.id)),
-                _ if Instant::now() > deadline => break Err(format!("broker {} did not stop in {patience:?}", self.id)),
+                _ if Instant::now() > deadline => {
+                    break Err(format!("broker {} did not stop in {patience:?}", self.id));
+                }
                 _ => std::thread::sleep(Duration::from_millis(10)),
             }
         };
@@ -164,14 +167,18 @@ impl Host {
     /// What it sends to `other` is lost from now on.
     pub fn cut(&mut self, other: i32) {
         let to = address(other);
-        let args = ["-n", &netns(self.id), "neigh", "replace", &to, "lladdr", NOWHERE, "dev", "eth0", "nud", "permanent"];
+        let args =
+            ["-n", &netns(self.id), "neigh", "replace", &to, "lladdr", NOWHERE, "dev", "eth0", "nud", "permanent"];
         run("ip", &args).expect("a cut");
-        self.cut.push(other);
+        if !self.cut.contains(&other) {
+            self.cut.push(other);
+        }
     }
 
-    /// What it sends comes no faster than this.
+    /// What is sent to it comes no faster than this.
     pub fn slow_down(&mut self, rate: &str) {
-        let args = ["-n", &netns(self.id), "qdisc", "replace", "dev", "eth0", "root", "tbf", "rate", rate];
+        let port = format!("port{}", self.id);
+        let args = ["qdisc", "replace", "dev", &port, "root", "tbf", "rate", rate];
         run("tc", &[args.as_slice(), &["burst", "128kb", "latency", "300ms"]].concat()).expect("a slow link");
         self.slow = true;
     }
@@ -182,7 +189,7 @@ impl Host {
             run("ip", &["-n", &netns(self.id), "neigh", "del", &address(other), "dev", "eth0"]).expect("a healed link");
         }
         if std::mem::take(&mut self.slow) {
-            run("tc", &["-n", &netns(self.id), "qdisc", "del", "dev", "eth0", "root"]).expect("a fast link");
+            run("tc", &["qdisc", "del", "dev", &format!("port{}", self.id), "root"]).expect("a fast link");
         }
     }
 

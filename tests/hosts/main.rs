@@ -6,9 +6,11 @@
 //! table of what came out goes to stdout, the story to stderr. Exit 0: nothing was wrong; 1: something was, or the
 //! machine lacks something.
 
+mod burden;
 mod chance;
 mod disk;
 mod fault;
+mod foreign;
 mod history;
 mod host;
 mod link;
@@ -22,6 +24,7 @@ mod watcher;
 mod writer;
 
 use chance::Chance;
+use foreign::Kind;
 use rows::{ROWS, Row};
 use stage::{BROKERS, Stage, Verdict};
 use std::path::{Path, PathBuf};
@@ -107,7 +110,14 @@ fn perform(plan: &Plan) -> Result<bool, String> {
             let seed = plan.seed + run;
             let dir = home.dir.join(format!("row{}-seed{seed}", row.number));
             eprintln!("row {}: {}, {:?}, seed {seed}", row.number, row.name, plan.time);
-            let verdict = one(row, &dir, seed, plan.time)?;
+            // Every second run librdkafka, every second Java; the first is the oracle's alone.
+            let foreign = match run % 4 {
+                0 => &[][..],
+                1 => &[Kind::Librdkafka],
+                2 => &[Kind::Java],
+                _ => &[Kind::Librdkafka, Kind::Java],
+            };
+            let verdict = one(row, &dir, seed, plan.time, foreign)?;
             if verdict.wrong.is_empty() {
                 let _ = std::fs::remove_dir_all(&dir);
             } else {
@@ -128,8 +138,8 @@ fn perform(plan: &Plan) -> Result<bool, String> {
     Ok(good)
 }
 
-fn one(row: &Row, dir: &Path, seed: u64, time: Duration) -> Result<Verdict, String> {
-    let mut stage = Stage::open(dir, row.settings)?;
+fn one(row: &Row, dir: &Path, seed: u64, time: Duration, foreign: &[Kind]) -> Result<Verdict, String> {
+    let mut stage = Stage::open(dir, row.settings, foreign)?;
     let mut chance = Chance::new(seed);
     stage.note("all brokers serve");
     (row.script)(&mut stage, &mut chance, time);
@@ -164,7 +174,8 @@ fn line(row: &Row, verdicts: &[Verdict]) -> String {
 /// Ctrl-C ends this process, and with it everything inside; the files go, too.
 fn end_on_signals(dir: PathBuf) -> Result<(), String> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(|error| error.to_string())?;
+    let mut signals =
+        signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(|error| error.to_string())?;
     std::thread::spawn(move || {
         if signals.forever().next().is_some() {
             let _ = std::fs::remove_dir_all(&dir);

@@ -5,9 +5,7 @@ use crate::history::History;
 use crate::link::{Link, any};
 use crate::reader::fetch;
 use crate::writer::{TOPIC, leader};
-use kq::api::consumer_group_heartbeat::{
-    ConsumerGroupHeartbeat, ConsumerGroupHeartbeatRequest, TopicPartitions,
-};
+use kq::api::consumer_group_heartbeat::{ConsumerGroupHeartbeat, ConsumerGroupHeartbeatRequest, TopicPartitions};
 use kq::api::find_coordinator::{FindCoordinator, FindCoordinatorRequest};
 use kq::api::offset_commit::{
     OffsetCommit, OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
@@ -26,6 +24,8 @@ const SESSION: Duration = Duration::from_millis(4500);
 pub const SESSION_TIMEOUT_MS: u32 = 6000;
 const HEARTBEAT: Duration = Duration::from_millis(300);
 const PATIENCE: Duration = Duration::from_millis(1500);
+/// The epoch of who leaves.
+const LEAVING: i32 = -1;
 
 struct Member<'a> {
     index: usize,
@@ -42,8 +42,9 @@ struct Member<'a> {
     links: BTreeMap<i32, Link>,
 }
 
-/// Takes part until it is over.
-pub fn take_part(index: usize, brokers: i32, history: &History) {
+/// Takes part until it is over, or for `time`, and leaves then.
+pub fn take_part(index: usize, brokers: i32, history: &History, time: Duration) {
+    let end = Instant::now() + time;
     let mut member = Member {
         index,
         id: format!("member-{index}-{}", "0".repeat(12)),
@@ -57,7 +58,7 @@ pub fn take_part(index: usize, brokers: i32, history: &History) {
         owned: BTreeMap::new(),
         links: BTreeMap::new(),
     };
-    while !history.is_over() {
+    while !history.is_over() && Instant::now() < end {
         if let Err(why) = member.round() {
             history.overcome("member", &why);
             member.coordinator = None;
@@ -66,6 +67,11 @@ pub fn take_part(index: usize, brokers: i32, history: &History) {
         if member.heard.elapsed() > SESSION && !member.owned.is_empty() {
             member.give_up();
         }
+    }
+    if !history.is_over() {
+        member.give_up();
+        member.epoch = LEAVING;
+        let _ = member.heartbeat();
     }
 }
 
@@ -227,7 +233,8 @@ impl Member<'_> {
         for (partition, position) in &mut self.owned {
             let (offset, known) = (offsets[*partition as usize].max(0), known[*partition as usize]);
             if offset < known {
-                self.history.wrong(format!("I6: {offset} is committed for partition {partition}, it was {known} before"));
+                self.history
+                    .wrong(format!("I6: {offset} is committed for partition {partition}, it was {known} before"));
             }
             position.get_or_insert(offset);
         }

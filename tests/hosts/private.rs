@@ -24,7 +24,11 @@ pub fn enter() -> Result<(), String> {
     }
     unshare.args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]);
     let mut probe = Command::new("unshare");
-    probe.args(unshare.get_args()).args(["sh", "-c", "mount -t tmpfs tmpfs /run && ip link set lo up && ip netns add probe"]);
+    probe.args(unshare.get_args()).args([
+        "sh",
+        "-c",
+        "mount -t tmpfs tmpfs /run && ip link set lo up && ip netns add probe",
+    ]);
     let tried = probe.stdin(Stdio::null()).output().map_err(|error| format!("unshare: {error}"))?;
     if !tried.status.success() {
         let why = String::from_utf8_lossy(&tried.stderr);

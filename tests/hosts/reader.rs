@@ -26,7 +26,13 @@ pub struct Fetched {
 }
 
 /// Fetches once; an error is told as the code's name.
-pub fn fetch(link: &mut Link, topic: &str, partition: i32, offset: i64, wait_ms: i32) -> Result<Fetched, (ErrorCode, String)> {
+pub fn fetch(
+    link: &mut Link,
+    topic: &str,
+    partition: i32,
+    offset: i64,
+    wait_ms: i32,
+) -> Result<Fetched, (ErrorCode, String)> {
     let lost = |error: String| (ErrorCode::NetworkException, error);
     let part = FetchPartition { partition, fetch_offset: offset, partition_max_bytes: 1 << 20, ..Default::default() };
     let request = FetchRequest {
@@ -134,7 +140,9 @@ pub fn read_all(topic: &str, partition: i32, brokers: i32) -> Result<Vec<(i64, V
         let outcome = read_once(topic, partition, brokers, &mut turn);
         match outcome {
             Ok(all) => return Ok(all),
-            Err(why) if Instant::now() > deadline => return Err(format!("partition {partition} cannot be read: {why}")),
+            Err(why) if Instant::now() > deadline => {
+                return Err(format!("partition {partition} cannot be read: {why}"));
+            }
             Err(_) => std::thread::sleep(Duration::from_millis(100)),
         }
     }

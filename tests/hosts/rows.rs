@@ -1,5 +1,6 @@
 //! The rows of the fault matrix, each as a script on a stage.
 
+use crate::burden::{coordinators, moves, narrow, quorum, transfers, wide};
 use crate::chance::Chance;
 use crate::fault::{self, Fault, Role};
 use crate::stage::{BROKERS, PARTITIONS, Stage};
@@ -22,13 +23,20 @@ pub const ROWS: &[Row] = &[
     Row { number: 4, name: "one-way partitions", settings: &[], script: one_way },
     Row { number: 5, name: "two hosts cut, both see the third", settings: &[], script: bridge },
     Row { number: 6, name: "in-sync set shrinks to one, which dies", settings: &[], script: jepsen_2013 },
+    Row { number: 9, name: "leaders change places ten times a second", settings: &[], script: transfers },
+    Row { number: 10, name: "a follower dies and is back at once", settings: &[], script: reboots },
+    Row { number: 15, name: "a follower with 5 MB/s of a saturated topic", settings: &[], script: narrow },
+    Row { number: 19, name: "the group's coordinator dies, members come and go", settings: &[], script: coordinators },
+    Row { number: 22, name: "reassignment, topics deleted and made again", settings: &[], script: moves },
+    Row { number: 23, name: "quorum without one, without two, with a wiped disk", settings: &[], script: quorum },
     Row { number: 24, name: "clean restarts one after the other", settings: &[], script: rolling },
+    Row { number: 26, name: "3,000 partitions and kill -9", settings: &[], script: wide },
 ];
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// One round after the other, until the time is over.
-fn rounds(time: Duration, mut round: impl FnMut(usize)) {
+pub fn rounds(time: Duration, mut round: impl FnMut(usize)) {
     let end = Instant::now() + time;
     let mut number = 0;
     while number == 0 || Instant::now() < end {
@@ -40,11 +48,8 @@ fn rounds(time: Duration, mut round: impl FnMut(usize)) {
 fn mixed(stage: &mut Stage, chance: &mut Chance, time: Duration) {
     rounds(time, |_| {
         for _ in 0..=chance.below(3) {
-            let fault = fault::any(chance);
-            if stage.hosts.iter().all(|host| host.is_running() && !host.is_paused()) {
-                stage.make(fault);
-                stage.wait(Duration::from_millis(200 + chance.below(1500)));
-            }
+            stage.make(fault::any(chance));
+            stage.wait(Duration::from_millis(200 + chance.below(1500)));
         }
         stage.wait(Duration::from_millis(500 + chance.below(6000)));
         stage.heal(15 * SECOND);
@@ -137,6 +142,21 @@ fn jepsen_2013(stage: &mut Stage, chance: &mut Chance, time: Duration) {
         stage.wait(3 * SECOND);
         stage.heal(10 * SECOND);
         stage.wait(SECOND);
+    });
+}
+
+fn reboots(stage: &mut Stage, chance: &mut Chance, time: Duration) {
+    rounds(time, |_| {
+        let leader = stage.leader(chance.below(PARTITIONS as u64) as i32);
+        let id = if chance.below(4) == 0 { leader } else { stage.other(leader) };
+        stage.note(&format!("broker {id} dies and comes back"));
+        for _ in 0..3 {
+            stage.host(id).kill();
+            stage.start(id);
+            stage.wait(Duration::from_millis(20 + chance.below(400)));
+        }
+        stage.recover(5 * SECOND);
+        stage.wait(Duration::from_millis(chance.below(1500)));
     });
 }
 

@@ -1,5 +1,6 @@
 //! The stage of one run: three hosts with brokers, the oracle's clients at work, and the verdict at the end.
 
+use crate::foreign::{self, Foreign, Kind};
 use crate::history::History;
 use crate::host::Host;
 use crate::link::{Link, any};
@@ -10,7 +11,7 @@ use crate::{disk, reader, watcher, writer};
 use kq::api::Api;
 use kq::api::create_topics::{CreatableTopic, CreateTopics, CreateTopicsRequest};
 use kq::api::describe_quorum::{DescribeQuorum, DescribeQuorumRequest, PartitionData, TopicData};
-use kq::client::Cluster;
+use kq::client::{Answer, Cluster};
 use kq::error::ErrorCode;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,6 +28,8 @@ const MEMBERS: usize = 3;
 /// Everything heals within this, or never.
 pub const HEAL_PATIENCE: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Who has a role may be unknown during a fault.
+const ROLE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// A run.
 pub struct Stage {
@@ -34,6 +37,7 @@ pub struct Stage {
     pub history: Arc<History>,
     settings: Vec<String>,
     threads: Vec<JoinHandle<()>>,
+    foreign: Vec<Foreign>,
     /// The longest time from a heal until every partition took a record.
     pub slowest_recovery: Duration,
 }
@@ -88,12 +92,13 @@ impl Stage {
     ///
     /// # Errors
     /// When the cluster does not come up: no fault has been made yet.
-    pub fn open(dir: &Path, further: &[&str]) -> Result<Stage, String> {
+    pub fn open(dir: &Path, further: &[&str], foreign: &[Kind]) -> Result<Stage, String> {
         let mut settings = settings();
         settings.extend(further.iter().map(|setting| (*setting).to_owned()));
         let hosts = (1..=BROKERS).map(|id| Host::new(id, dir)).collect();
         let history = Arc::new(History::new(PARTITIONS));
-        let mut stage = Stage { hosts, history, settings, threads: Vec::new(), slowest_recovery: Duration::ZERO };
+        let (threads, slowest_recovery) = (Vec::new(), Duration::ZERO);
+        let mut stage = Stage { hosts, history, settings, threads, foreign: Vec::new(), slowest_recovery };
         for id in 1..=BROKERS {
             stage.start(id);
         }
@@ -102,6 +107,13 @@ impl Stage {
         }
         stage.create(TOPIC, PARTITIONS)?;
         stage.put_to_work();
+        for kind in foreign {
+            stage.create(kind.topic(), PARTITIONS)?;
+            match Foreign::start(*kind, dir) {
+                Some(at_work) => stage.foreign.push(at_work),
+                None => stage.note(&format!("without {kind:?}: {} does not say where it is", kind.needs())),
+            }
+        }
         if !until(HEAL_PATIENCE, || (0..PARTITIONS).all(|partition| !stage.history.of(partition).acks.is_empty())) {
             return Err("no record is acknowledged".into());
         }
@@ -118,10 +130,18 @@ impl Stage {
             self.employ(move |history| reader::follow(partition, BROKERS, history));
         }
         for index in 0..MEMBERS {
-            self.employ(move |history| member::take_part(index, BROKERS, history));
+            self.employ(move |history| member::take_part(index, BROKERS, history, Duration::from_secs(24 * 3600)));
         }
         for broker in 1..=BROKERS {
             self.employ(move |history| watcher::watch(broker, history));
+        }
+    }
+
+    /// Further members of the group, for a while.
+    pub fn invite(&mut self, guests: usize, time: Duration) {
+        for _ in 0..guests {
+            let index = self.threads.len();
+            self.employ(move |history| member::take_part(index, BROKERS, history, time));
         }
     }
 
@@ -146,8 +166,12 @@ impl Stage {
     }
 
     /// Asks any broker; tries for a while.
-    pub fn call<A: Api>(&self, request: &A::Request<'_>, version: i16) -> Result<kq::client::Answer<A>, String> {
-        let (deadline, mut turn) = (Instant::now() + HEAL_PATIENCE, 0);
+    pub fn call<A: Api>(&self, request: &A::Request<'_>, version: i16) -> Result<Answer<A>, String> {
+        self.call_for::<A>(request, version, HEAL_PATIENCE)
+    }
+
+    fn call_for<A: Api>(&self, request: &A::Request<'_>, version: i16, time: Duration) -> Result<Answer<A>, String> {
+        let (deadline, mut turn) = (Instant::now() + time, 0);
         loop {
             turn += 1;
             match any(BROKERS, turn, PATIENCE).and_then(|mut link| link.call::<A>(request, version)) {
@@ -170,18 +194,18 @@ impl Stage {
         let mut code = ErrorCode::None;
         let made = until(HEAL_PATIENCE, || {
             let Ok(answer) = self.call::<CreateTopics>(&request, 7) else { return false };
-            code = answer.read().map_or(ErrorCode::UnknownServerError, |response| {
-                ErrorCode::from_code(response.topics[0].error_code)
-            });
+            code = answer
+                .read()
+                .map_or(ErrorCode::UnknownServerError, |response| ErrorCode::from_code(response.topics[0].error_code));
             matches!(code, ErrorCode::None | ErrorCode::TopicAlreadyExists)
         });
         if made { Ok(()) } else { Err(format!("topic {name} cannot be made: {code}")) }
     }
 
-    /// Who leads a partition, as whoever answers first says.
+    /// Who leads a partition, as whoever answers first says; somebody when nobody knows.
     pub fn leader(&self, partition: i32) -> i32 {
         let (mut turn, mut found) = (0, 1);
-        until(HEAL_PATIENCE, || {
+        until(ROLE_PATIENCE, || {
             writer::leader(TOPIC, partition, BROKERS, &mut turn, PATIENCE).is_ok_and(|leader| {
                 found = leader;
                 true
@@ -190,14 +214,14 @@ impl Stage {
         found
     }
 
-    /// Who leads the metadata quorum.
+    /// Who leads the metadata quorum; somebody when nobody knows.
     pub fn controller(&self) -> i32 {
         let part = PartitionData { partition_index: 0 };
         let topics = vec![TopicData { topic_name: "__cluster_metadata".into(), partitions: vec![part] }];
         let request = DescribeQuorumRequest { topics };
         let mut found = 1;
-        until(HEAL_PATIENCE, || {
-            let Ok(answer) = self.call::<DescribeQuorum>(&request, 1) else { return false };
+        until(ROLE_PATIENCE, || {
+            let Ok(answer) = self.call_for::<DescribeQuorum>(&request, 1, PATIENCE) else { return false };
             let Ok(response) = answer.read() else { return false };
             let leader = response.topics.first().and_then(|topic| topic.partitions.first());
             found = leader.map_or(-1, |part| part.leader_id);
@@ -250,7 +274,7 @@ impl Stage {
     /// Waits until every partition has taken a record that it had not before.
     pub fn recover(&mut self, limit: Duration) {
         let since = Instant::now();
-        let fresh = |partition| self.history.of(partition).last_ack.is_some_and(|last| last > since);
+        let fresh = |partition| self.history.of(partition).fresh.is_some_and(|made| made > since);
         let recovered = until(HEAL_PATIENCE, || (0..PARTITIONS).all(fresh));
         let took = since.elapsed();
         self.slowest_recovery = self.slowest_recovery.max(took);
@@ -288,6 +312,8 @@ impl Stage {
         self.heal(HEAL_PATIENCE);
         self.settle();
         self.history.enough.store(true, Ordering::Relaxed);
+        let foreign: Vec<_> =
+            std::mem::take(&mut self.foreign).into_iter().map(|foreign| foreign.stop(&self.history)).collect();
         let groups_end = self.group_comes_to_the_end();
         self.history.over.store(true, Ordering::Relaxed);
         for thread in std::mem::take(&mut self.threads) {
@@ -298,9 +324,15 @@ impl Stage {
         if let Err(why) = groups_end {
             self.history.wrong(why);
         }
-        let mut lost = 0;
+        let (mut acknowledged, mut lost) = (self.history.acknowledged(), 0);
         for partition in 0..PARTITIONS {
             lost += crate::verdict::judge(partition, &self.history);
+        }
+        for (kind, said) in &foreign {
+            let (acked, gone) = foreign::judge(*kind, said, PARTITIONS, &self.history);
+            self.note(&format!("{kind:?}: {acked} acknowledged, {gone} lost"));
+            acknowledged += acked;
+            lost += gone;
         }
         self.note("stop");
         self.check_alive();
@@ -317,12 +349,14 @@ impl Stage {
         let disks: Vec<_> = self.hosts.iter().map(|host| host.dir.join("data")).collect();
         let disks: Vec<&Path> = disks.iter().map(AsRef::as_ref).collect();
         for partition in 0..PARTITIONS {
-            for wrong in disk::compare(&disks, TOPIC, partition) {
-                self.history.wrong(wrong);
+            for topic in foreign.iter().map(|(kind, _)| kind.topic()).chain([TOPIC]) {
+                for wrong in disk::compare(&disks, topic, partition) {
+                    self.history.wrong(wrong);
+                }
             }
         }
         Verdict {
-            acknowledged: self.history.acknowledged(),
+            acknowledged,
             lost,
             longest_gap: self.history.longest_gap(),
             slowest_recovery: self.slowest_recovery,

@@ -1,6 +1,6 @@
 //! An idempotent producer with acks=all: five batches in flight, each repeated as it is until it is acknowledged.
 
-use crate::history::{History, Mark};
+use crate::history::{Batch, History, Mark};
 use crate::link::{Link, any};
 use kq::api::init_producer_id::{InitProducerId, InitProducerIdRequest};
 use kq::api::metadata::{Metadata, MetadataRequest, MetadataRequestTopic};
@@ -34,11 +34,6 @@ pub struct Style {
     pub pace: Duration,
 }
 
-struct Batch {
-    numbers: std::ops::Range<u64>,
-    bytes: Vec<u8>,
-}
-
 struct Writer<'a> {
     style: Style,
     history: &'a History,
@@ -68,7 +63,10 @@ pub fn write(style: Style, history: &History) {
     }
     if !writer.window.is_empty() {
         let head = &writer.window[0].numbers;
-        history.wrong(format!("I9: writer {} of partition {} never got {head:?} acknowledged", style.writer, style.partition));
+        history.wrong(format!(
+            "I9: writer {} of partition {} never got {head:?} acknowledged",
+            style.writer, style.partition
+        ));
     }
 }
 
@@ -129,7 +127,7 @@ impl Writer<'_> {
             builder.push(now, None, Some(value.as_bytes()), &[]);
         }
         builder.set_producer(self.producer.0, self.producer.1, i32::try_from(first).expect("a short test"));
-        Batch { numbers: first..self.next, bytes: builder.finish() }
+        Batch { made: Instant::now(), numbers: first..self.next, bytes: builder.finish() }
     }
 
     fn take_answer(&mut self, link: &mut Link) -> Result<(), String> {
@@ -141,7 +139,7 @@ impl Writer<'_> {
             ErrorCode::None | ErrorCode::DuplicateSequenceNumber => {
                 let batch = self.window.pop_front().expect("an answer to a request");
                 let known = part.error_code == 0 && part.base_offset >= 0;
-                self.history.acked(partition, writer, batch.numbers, known.then_some(part.base_offset));
+                self.history.acked(partition, writer, &batch, known.then_some(part.base_offset));
                 self.gap_since = None;
                 Ok(())
             }
@@ -170,11 +168,6 @@ impl Writer<'_> {
 fn send(link: &mut Link, partition: i32, batch: &[u8]) -> Result<(), String> {
     let data = PartitionProduceData { index: partition, records: Some(Records::Bytes(batch.into())) };
     let topic = TopicProduceData { name: TOPIC.into(), partition_data: vec![data], ..Default::default() };
-    let request = ProduceRequest {
-        transactional_id: None,
-        acks: -1,
-        timeout_ms: 30_000,
-        topic_data: vec![topic],
-    };
+    let request = ProduceRequest { transactional_id: None, acks: -1, timeout_ms: 30_000, topic_data: vec![topic] };
     link.send::<Produce>(&request, PRODUCE_VERSION)
 }
