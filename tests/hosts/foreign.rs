@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// Records that each sends in a second.
 const RATE: &str = "200";
+/// VerifiableProducer tries everything once, unless told otherwise: these are the Java client's own defaults.
+const JAVA_DEFAULTS: &str = "retries=2147483647\nenable.idempotence=true\n";
 
 /// Who produces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +55,8 @@ impl Foreign {
         let brokers: Vec<String> = (1..=BROKERS).map(|id| format!("{}:{PORT}", address(id))).collect();
         let brokers = brokers.join(",");
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/hosts/librdkafka.py");
+        let config = dir.join("java.properties");
+        std::fs::write(&config, JAVA_DEFAULTS).ok()?;
         let mut command = match kind {
             Kind::Librdkafka => Command::new(&place),
             Kind::Java => Command::new("java"),
@@ -69,6 +73,8 @@ impl Foreign {
                 RATE,
                 "--acks",
                 "-1",
+                "--command-config",
+                &config.display().to_string(),
             ]),
         };
         let said = dir.join(format!("{}.out", kind.topic()));

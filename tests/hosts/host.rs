@@ -78,6 +78,7 @@ impl Host {
         ];
         let kqd = std::env::var("KQ_FAULT_KQD").unwrap_or_else(|_| env!("CARGO_BIN_EXE_kqd").to_owned());
         let mut command = Command::new("ip");
+        command.env("PATH", crate::private::path());
         command.args(["netns", "exec", &netns(self.id), &kqd, "--ready", "--exit-with-parent"]);
         for setting in all.iter().chain(settings) {
             command.args(["--override", setting]);

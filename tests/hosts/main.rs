@@ -27,7 +27,7 @@ use chance::Chance;
 use foreign::Kind;
 use rows::{ROWS, Row};
 use stage::{BROKERS, Stage, Verdict};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -44,8 +44,11 @@ fn main() -> ExitCode {
         println!("hosts: test");
         return ExitCode::SUCCESS;
     }
-    let outcome = private::enter().map_err(|lacks| format!("missing: {lacks}")).and_then(|()| plan());
-    let outcome = outcome.and_then(|plan| perform(&plan));
+    let outcome = match private::enter() {
+        Ok(private::Place::Outside(code)) => return code,
+        Ok(private::Place::Inside(dir)) => plan().and_then(|plan| perform(&plan, &dir)),
+        Err(why) => Err(why),
+    };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -76,25 +79,7 @@ fn plan() -> Result<Plan, String> {
     })
 }
 
-/// Where the brokers' files go while this runs.
-struct Home {
-    dir: PathBuf,
-    keep: bool,
-}
-
-impl Drop for Home {
-    fn drop(&mut self) {
-        if !self.keep {
-            let _ = std::fs::remove_dir_all(&self.dir);
-        }
-    }
-}
-
-fn perform(plan: &Plan) -> Result<bool, String> {
-    let name = format!("hosts-{}", SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_micros()));
-    let mut home = Home { dir: Path::new(env!("CARGO_TARGET_TMPDIR")).join(name), keep: false };
-    std::fs::create_dir_all(&home.dir).map_err(|error| error.to_string())?;
-    end_on_signals(home.dir.clone())?;
+fn perform(plan: &Plan, home: &Path) -> Result<bool, String> {
     host::bridge()?;
     for id in 1..=BROKERS {
         host::wire(id)?;
@@ -108,7 +93,7 @@ fn perform(plan: &Plan) -> Result<bool, String> {
         let mut verdicts = Vec::new();
         for run in 0..plan.runs {
             let seed = plan.seed + run;
-            let dir = home.dir.join(format!("row{}-seed{seed}", row.number));
+            let dir = home.join(format!("row{}-seed{seed}", row.number));
             eprintln!("row {}: {}, {:?}, seed {seed}", row.number, row.name, plan.time);
             // Every second run librdkafka, every second Java; the first is the oracle's alone.
             let foreign = match run % 4 {
@@ -121,7 +106,6 @@ fn perform(plan: &Plan) -> Result<bool, String> {
             if verdict.wrong.is_empty() {
                 let _ = std::fs::remove_dir_all(&dir);
             } else {
-                home.keep = true;
                 good = false;
                 eprintln!(
                     "  {} wrong; again: KQ_FAULT_ROWS={} KQ_FAULT_SEED={seed} KQ_FAULT_RUNS=1; files in {}",
@@ -169,18 +153,4 @@ fn line(row: &Row, verdicts: &[Verdict]) -> String {
         longest(|verdict| verdict.longest_gap),
         longest(|verdict| verdict.slowest_recovery),
     )
-}
-
-/// Ctrl-C ends this process, and with it everything inside; the files go, too.
-fn end_on_signals(dir: PathBuf) -> Result<(), String> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let mut signals =
-        signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(|error| error.to_string())?;
-    std::thread::spawn(move || {
-        if signals.forever().next().is_some() {
-            let _ = std::fs::remove_dir_all(&dir);
-            std::process::exit(130);
-        }
-    });
-    Ok(())
 }
