@@ -16,6 +16,7 @@ use kq::api::alter_partition_reassignments::{
 use kq::api::delete_topics::{DeleteTopicState, DeleteTopics, DeleteTopicsRequest};
 use kq::api::elect_leaders::{ElectLeaders, ElectLeadersRequest, TopicPartitions};
 use kq::api::produce::{PartitionProduceData, Produce, ProduceRequest, TopicProduceData};
+use kq::client::{Cluster, Partition};
 use kq::error::ErrorCode;
 use kq::record::builder::Builder;
 use kq::record::compress::Codec;
@@ -32,7 +33,7 @@ const WIDE_PARTITIONS: i32 = 1000;
 
 impl Stage {
     /// Asks for new replicas, and does not wait.
-    fn reassign(&self, topic: &str, partition: i32, replicas: &[i32]) {
+    pub fn reassign(&self, topic: &str, partition: i32, replicas: &[i32]) {
         let part = ReassignablePartition { partition_index: partition, replicas: Some(replicas.to_vec()) };
         let request = AlterPartitionReassignmentsRequest {
             timeout_ms: 10_000,
@@ -75,7 +76,7 @@ impl Stage {
     }
 
     /// The replicas of a partition as some broker knows them.
-    fn replicas(&self, topic: &str, partition: i32) -> Vec<i32> {
+    pub fn replicas(&self, topic: &str, partition: i32) -> Vec<i32> {
         let found = (1..=BROKERS).find_map(|broker| self.view(broker, topic).ok());
         let found = found.and_then(|cluster| cluster.topics.get(topic)?.partitions.get(partition as usize).cloned());
         found.map(|part| part.replicas).unwrap_or_default()
@@ -219,6 +220,14 @@ pub fn quorum(stage: &mut Stage, chance: &mut Chance, time: Duration) {
                 stage.host(id).kill();
                 stage.host(id).wipe();
                 churn(stage, &mut made);
+                if round % 2 == 0 {
+                    // What is not there must not be counted on.
+                    stage.start(id);
+                    stage.wait(Duration::from_millis(50 + chance.below(400)));
+                    stage.note(&format!("broker {controller} dies"));
+                    stage.host(controller).kill();
+                    stage.wait(Duration::from_millis(chance.below(3000)));
+                }
             }
         }
         stage.heal(15 * SECOND);
@@ -259,7 +268,13 @@ pub fn narrow(stage: &mut Stage, _: &mut Chance, time: Duration) {
         std::thread::sleep(time);
         writing.store(false, Ordering::Relaxed);
         hosts[slow as usize - 1].heal();
-        std::thread::sleep(5 * SECOND);
+        let whole =
+            |view: Cluster| view.topics.get(topic).is_some_and(|t| t.partitions.iter().all(|p| p.isr.len() == 3));
+        until(HEAL_PATIENCE, || {
+            std::thread::sleep(Duration::from_millis(200));
+            Link::open(leader, PATIENCE).and_then(|mut link| ask(&mut link, topic)).is_ok_and(whole)
+        });
+        std::thread::sleep(SECOND);
         over.store(true, Ordering::Relaxed);
         (census.join().unwrap_or_default(), bulk.join().unwrap_or_default())
     });
@@ -326,7 +341,7 @@ pub fn wide(stage: &mut Stage, _: &mut Chance, time: Duration) {
         }
         stage.note(&format!("{name} made in {:.1?}", began.elapsed()));
     }
-    let all = |stage: &Stage, broker: i32, holds: &dyn Fn(&kq::client::Partition) -> bool| {
+    let all = |stage: &Stage, broker: i32, holds: &dyn Fn(&Partition) -> bool| {
         names.iter().all(|name| {
             stage.view(broker, name).is_ok_and(|view| {
                 let parts = view.topics.get(name).map_or(&[][..], |topic| &topic.partitions);

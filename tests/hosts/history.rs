@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+/// So much of each kind is told of one run.
+const WRONG_MAX: usize = 10;
+
 /// Who wrote a record, and its number with that writer in that partition.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Mark {
@@ -40,6 +43,11 @@ pub struct Batch {
     pub made: Instant,
     pub numbers: std::ops::Range<u64>,
     pub bytes: Vec<u8>,
+}
+
+/// `I1` of `1.234 s: I1: …`, or the like.
+fn kind(what: &str) -> &str {
+    what.split(' ').nth(2).unwrap_or_default()
 }
 
 /// What is known of one partition.
@@ -110,8 +118,12 @@ impl History {
     /// Something that must not be.
     pub fn wrong(&self, what: impl Into<String>) {
         let what = format!("{:.3} s: {}", self.clock(), what.into());
-        eprintln!("  WRONG {what}");
-        self.wrong.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+        let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+        let like = |told: &&String| kind(told) == kind(&what);
+        if wrong.iter().filter(like).count() < WRONG_MAX {
+            eprintln!("  WRONG {what}");
+            wrong.push(what);
+        }
     }
 
     pub fn wrongs(&self) -> Vec<String> {

@@ -2,9 +2,10 @@
 
 use crate::foreign::{self, Foreign, Kind};
 use crate::history::History;
-use crate::host::Host;
+use crate::host::{self, Host};
 use crate::link::{Link, any};
 use crate::member;
+use crate::rows::Row;
 use crate::watcher::ask;
 use crate::writer::{Style, TOPIC};
 use crate::{disk, reader, watcher, writer};
@@ -14,6 +15,7 @@ use kq::api::describe_quorum::{DescribeQuorum, DescribeQuorumRequest, PartitionD
 use kq::client::{Answer, Cluster};
 use kq::error::ErrorCode;
 use std::path::Path;
+use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -38,6 +40,7 @@ pub struct Stage {
     settings: Vec<String>,
     threads: Vec<JoinHandle<()>>,
     foreign: Vec<Foreign>,
+    between: Option<Child>,
     /// The longest time from a heal until every partition took a record.
     pub slowest_recovery: Duration,
 }
@@ -92,13 +95,20 @@ impl Stage {
     ///
     /// # Errors
     /// When the cluster does not come up: no fault has been made yet.
-    pub fn open(dir: &Path, further: &[&str], foreign: &[Kind]) -> Result<Stage, String> {
+    pub fn open(dir: &Path, row: &Row, foreign: &[Kind]) -> Result<Stage, String> {
         let mut settings = settings();
-        settings.extend(further.iter().map(|setting| (*setting).to_owned()));
+        settings.extend(row.settings.iter().map(|setting| (*setting).to_owned()));
         let hosts = (1..=BROKERS).map(|id| Host::new(id, dir)).collect();
         let history = Arc::new(History::new(PARTITIONS));
         let (threads, slowest_recovery) = (Vec::new(), Duration::ZERO);
-        let mut stage = Stage { hosts, history, settings, threads, foreign: Vec::new(), slowest_recovery };
+        let mut stage =
+            Stage { hosts, history, settings, threads, foreign: Vec::new(), between: None, slowest_recovery };
+        if row.hosts.own_clocks {
+            stage.hosts.iter_mut().try_for_each(Host::give_clock)?;
+        }
+        if row.hosts.far {
+            stage.between = Some(host::put_between(BROKERS, dir)?);
+        }
         for id in 1..=BROKERS {
             stage.start(id);
         }
@@ -382,5 +392,15 @@ impl Stage {
             owned && ends.is_some() && ends == offsets.ok()
         });
         if done { Ok(()) } else { Err(format!("I10: the group has not come to the end: {state}")) }
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        // Whoever still works meets nobody any more.
+        self.history.over.store(true, Ordering::Relaxed);
+        if let Some(between) = self.between.take() {
+            host::take_away(between, BROKERS);
+        }
     }
 }
