@@ -1,7 +1,7 @@
 //! The only door into the core: [`Node::step`] and [`Node::deadline`].
 
 use crate::api;
-use crate::broker::{Broker, Endpoint};
+use crate::broker::{AfterRestart, BeforeRestart, Broker, Endpoint};
 use crate::config::BrokerSettings;
 use crate::event::{Effect, Input};
 use crate::group::Kept;
@@ -83,6 +83,16 @@ impl Node {
     /// How many requests wait, for the metrics.
     pub fn parked(&self) -> usize {
         self.broker.parked.len()
+    }
+
+    /// What stopping this broker would do, as far as it knows.
+    pub fn before_restart(&self) -> BeforeRestart {
+        self.broker.before_restart()
+    }
+
+    /// How far this broker has come since its start.
+    pub fn after_restart(&self) -> AfterRestart {
+        self.broker.after_restart()
     }
 
     /// How much is kept of the groups that are coordinated here.

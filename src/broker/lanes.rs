@@ -2,7 +2,8 @@
 //!
 //! One fetch is under way to each leader, with every partition that is ready for it. The next one goes when all that the
 //! last one brought is safe. When other partitions become ready before the answer, a second one goes that has them all,
-//! which makes the leader answer the first. A partition with an error is left !lane.alone.contains_key(log) for a while, the others go on.
+//! which makes the leader answer the first. A partition with an error is left alone for a while, the others
+//! go on.
 
 use super::{Broker, State};
 use crate::error::ErrorCode;
