@@ -4,6 +4,7 @@ mod args;
 mod cmd;
 mod failure;
 mod kafka;
+mod placement;
 mod profile;
 mod time;
 mod ui;

@@ -1,5 +1,6 @@
-//! HTTP for health and metrics: `/healthz`, `/readyz`, `/metrics`, each connection one request. Bounded in the number
-//! of connections, the size of a request and the time it may take; nothing it does can hold up the broker.
+//! HTTP for health, metrics and rolling restarts: `/healthz`, `/readyz`, `/metrics`, `/probe/pre-restart`,
+//! `/probe/post-restart`, each connection one request. Bounded in the number of connections, the size of a request and the
+//! time it may take; nothing it does can hold up the broker.
 
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
@@ -11,6 +12,7 @@ pub const HTTP_CONNECTIONS_MAX: usize = 32;
 pub const HTTP_TIME_MS_MAX: i64 = 10_000;
 const REQUEST_BYTES_MAX: usize = 8 * 1024;
 const HEADERS_MAX: usize = 64;
+const NOT_FOUND: &str = "try /healthz, /readyz, /metrics, /probe/pre-restart or /probe/post-restart\n";
 
 /// What a client asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +23,10 @@ pub enum Page {
     Ready,
     /// Prometheus text.
     Metrics,
+    /// May it be stopped?
+    PreRestart,
+    /// Has it caught up since its start?
+    PostRestart,
 }
 
 /// One connection.
@@ -100,7 +106,9 @@ impl HttpConnection {
             "/healthz" => HttpStep::Answer(Page::Health, method),
             "/readyz" => HttpStep::Answer(Page::Ready, method),
             "/metrics" => HttpStep::Answer(Page::Metrics, method),
-            _ => self.refuse("404 Not Found", "try /healthz, /readyz or /metrics\n"),
+            "/probe/pre-restart" => HttpStep::Answer(Page::PreRestart, method),
+            "/probe/post-restart" => HttpStep::Answer(Page::PostRestart, method),
+            _ => self.refuse("404 Not Found", NOT_FOUND),
         }
     }
 
@@ -162,7 +170,9 @@ mod tests {
         check(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 OK Health\n");
         check(b"GET /readyz?x=1 HTTP/1.0\r\n\r\n", "HTTP/1.1 200 OK Ready\n");
         check(b"HEAD /metrics HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK ");
-        check(b"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 404 Not Found try /healthz, /readyz or /metrics\n");
+        check(b"GET /probe/pre-restart HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK PreRestart\n");
+        check(b"GET /probe/post-restart HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK PostRestart\n");
+        check(b"GET / HTTP/1.1\r\n\r\n", &format!("HTTP/1.1 404 Not Found {NOT_FOUND}"));
         check(b"POST /healthz HTTP/1.1\r\n\r\n", "HTTP/1.1 405 Method Not Allowed GET only\n");
         check(b"\x16\x03\x01\x00\xa5", "HTTP/1.1 400 Bad Request this is not HTTP/1\n");
     }

@@ -6,7 +6,7 @@
 //! shell              performs effects: one match
 //! links inbound outbound listen peers  connections, and those to other nodes
 //! store flusher disk helpers           logs on real files, group commit, threads for what may block
-//! http pages metrics histogram note    what can be seen from outside
+//! http pages probes metrics histogram note   what can be seen from outside
 //! clock timers mailbox                 time, and news from helper threads
 //! zookeeper                            a session with the ensemble that holds the metadata, if one does
 //! ```
@@ -28,6 +28,7 @@ pub mod note;
 pub mod outbound;
 pub mod pages;
 pub mod peers;
+pub mod probes;
 pub mod shell;
 pub mod start;
 pub mod store;

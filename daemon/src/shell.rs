@@ -11,6 +11,7 @@ use crate::note::Notes;
 use crate::outbound::{FilePart, Part};
 use crate::pages;
 use crate::peers::Peers;
+use crate::probes;
 use crate::store::{Done, PendingAppend, Store};
 use crate::timers::{Timer, Timers};
 use crate::zookeeper::ZooKeeper;
@@ -281,16 +282,18 @@ impl Shell {
     }
 
     /// A page for HTTP.
-    pub fn page(&self, page: Page, parked: usize) -> pages::Answer {
+    pub fn page(&self, page: Page, node: &Node) -> pages::Answer {
         match page {
             Page::Health => ("200 OK", "text/plain", "alive\n".into()),
             Page::Ready if self.ready && !self.stopped => ("200 OK", "text/plain", "ready\n".into()),
             Page::Ready => ("503 Service Unavailable", "text/plain", "opening the logs, or stopping\n".into()),
+            Page::PreRestart => probes::pre_restart(&node.before_restart()),
+            Page::PostRestart => probes::post_restart(&node.after_restart()),
             Page::Metrics => {
                 let moment = Moment {
                     connections: self.links.len(),
                     peers: self.peers.open(),
-                    parked,
+                    parked: node.parked(),
                     started_seconds: self.started_seconds,
                     logs: self.store.figures(),
                     dirs: self.store.dir_states(),

@@ -124,7 +124,8 @@ fn describe(broker: &Broker, cx: Context<'_>, topic: &str, part: &PartitionData)
     result.high_watermark = i64::try_from(status.committed).unwrap_or(i64::MAX).saturating_add(1);
     let voter = |(id, end): (i32, Option<u64>)| ReplicaState {
         replica_id: id,
-        log_end_offset: end.map_or(-1, |end| i64::try_from(end).unwrap_or(i64::MAX)),
+        // An end is the offset after the last entry.
+        log_end_offset: end.map_or(-1, |end| i64::try_from(end).unwrap_or(i64::MAX).saturating_add(1)),
         last_caught_up_timestamp: if Some(id) == leader { cx.now } else { -1 },
         ..Default::default()
     };

@@ -10,11 +10,11 @@ use crate::error::ErrorCode;
 use crate::event::{Effect, Level};
 use crate::meta::{BrokerImage, Command, Heartbeat, Registration, Reply, splitmix};
 use crate::types::{ConnId, Millis, NodeId, Uuid};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A controlled shutdown takes no longer than this, in milliseconds: then the node stops all the same.
 const LEAVE_MS: i64 = 5_000;
-/// Nor does it wait so long for any one answer, in milliseconds: where the whole cluster stops, the last ones get none.
+/// Nor does it wait so long for any one answer, in milliseconds: where most of the cluster is gone, there is none.
 const LEAVE_SILENCE_MS: i64 = 1_500;
 /// Another node has so long to take the quorum over from one that stops, in milliseconds.
 const HAND_OVER_MS: i64 = 500;
@@ -49,6 +49,8 @@ pub(super) struct Membership {
     controller: Option<NodeId>,
     /// Who speaks on which connection to the controller here.
     speakers: BTreeMap<ConnId, NodeId>,
+    /// Voters that this node lost sight of since it began to stop.
+    lost: BTreeSet<NodeId>,
 }
 
 /// How far a stop has come.
@@ -94,6 +96,7 @@ impl Membership {
             hurry: false,
             controller: None,
             speakers: BTreeMap::new(),
+            lost: BTreeSet::new(),
         }
     }
 }
@@ -154,6 +157,23 @@ impl Broker {
         let (until, silent_at) = (now.saturating_add(LEAVE_MS), now.saturating_add(LEAVE_SILENCE_MS));
         self.membership.leaving = Leaving::Asking { until, silent_at };
         self.membership.due = now;
+    }
+
+    /// A voter cannot be reached. Where the whole cluster stops at once, the last ones have nobody left to decide where
+    /// their leaderships go: they need not wait for that.
+    pub(super) fn voter_lost(&mut self, node: NodeId, out: &mut Vec<Effect<'_>>) {
+        if !matches!(self.membership.leaving, Leaving::Asking { .. } | Leaving::HandingOver { .. }) {
+            return;
+        }
+        self.membership.lost.insert(node);
+        let voters = self.quorum_status().map_or_else(Vec::new, |status| status.voters);
+        let there = voters.iter().filter(|(id, _)| !self.membership.lost.contains(id)).count();
+        if there <= voters.len() / 2 {
+            let message = "most of the quorum is gone: nobody is left to move this broker's leaderships".to_owned();
+            out.push(Effect::Note { level: Level::Info, message });
+            self.membership.leaving = Leaving::Left;
+            self.drop_errands(out);
+        }
     }
 
     /// Brokers came, went, or changed.

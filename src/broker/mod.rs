@@ -11,6 +11,7 @@ mod lanes;
 mod membership;
 mod metadata;
 mod partition;
+mod probe;
 mod proposals;
 mod quorum;
 mod replication;
@@ -23,6 +24,7 @@ pub use control::{Answered, Errand, Wanted};
 pub use groups::{GroupResult, Groups};
 pub use lanes::{FetchPart, SentFetch};
 pub use partition::{Hosted, State};
+pub use probe::{AfterRestart, BeforeRestart, Places};
 pub use session::{Session, SessionKey, SessionPart, Sessions, next_epoch};
 pub use waiting::Reader;
 

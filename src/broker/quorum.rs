@@ -101,6 +101,7 @@ impl Broker {
             quorum.unreachable(node);
             self.drive_quorum(now, out);
         }
+        self.voter_lost(node, out);
     }
 
     /// Lets another node lead the quorum, before this one stops.

@@ -8,6 +8,7 @@
 
 mod bench;
 mod broker;
+mod cluster;
 mod config;
 mod console;
 mod dump_log;

@@ -103,6 +103,30 @@ fn run(home: &str, line: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Exit code, stdout, stderr.
+fn said(home: &str, line: &str) -> (Option<i32>, String, String) {
+    let output = kq(home).args(line.split_whitespace()).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+fn partitions(home: &str, topic: &str) -> Vec<serde_json::Value> {
+    let all = run(home, &format!("topic describe {topic} --section partitions -o json"));
+    let all: serde_json::Value = serde_json::from_str(&all).unwrap();
+    all["data"]["partitions"].as_array().unwrap().clone()
+}
+
+/// How many replicas each broker has of a topic, by id.
+fn replicas(home: &str, topic: &str) -> Vec<(i64, usize)> {
+    let mut counts = std::collections::BTreeMap::new();
+    for row in partitions(home, topic) {
+        for id in row["replicas"].as_array().unwrap() {
+            *counts.entry(id.as_i64().unwrap()).or_default() += 1;
+        }
+    }
+    counts.into_iter().collect()
+}
+
 fn put(home: &str, topic: &str, records: std::ops::Range<u32>) {
     let mut command = kq(home);
     command.args(["console-producer", "--topic", topic, "-q"]).stdin(Stdio::piped());
@@ -145,6 +169,14 @@ fn three_brokers_of_which_one_goes_and_comes_back() {
     assert!(run(home, "playground kill 2").starts_with("broker 2 is killed (process "));
     brokers_are(home, &[("1", "up", "0"), ("2", "fenced", "9"), ("3", "up", "0")]);
     put(home, "orders", 100..200);
+    let (code, health, story) = said(home, "cluster health -o json");
+    let health: serde_json::Value = serde_json::from_str(&health).unwrap();
+    assert_eq!(code, Some(10), "{story}");
+    assert_eq!(health["data"]["summary"][0]["fenced"], serde_json::json!([2]), "{health}");
+    assert_eq!(health["data"]["summary"][0]["under_replicated"], 9, "{health}");
+    assert_eq!(health["error"]["code"], "UNHEALTHY", "{health}");
+    let (code, _, story) = said(home, "cluster health --exit-when-healthy --timeout 1s");
+    assert_eq!(code, Some(124), "{story}");
     let output = kq(home).args(["playground", "kill", "2"]).output().unwrap();
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
@@ -152,6 +184,16 @@ fn three_brokers_of_which_one_goes_and_comes_back() {
     );
     assert!(run(home, "playground restart 2").starts_with("broker 2 is ready on 127.0.0.1:"));
     brokers_are(home, &[("1", "up", "0"), ("2", "up", "0"), ("3", "up", "0")]);
+    run(home, "cluster health --exit-when-healthy --timeout 30s");
+    // Leaders are where they were, in order of the replicas, once they are asked to be.
+    run(home, "topic elect-leaders");
+    assert_eq!(run(home, "topic elect-leaders -o tsv"), "");
+    for row in partitions(home, "orders") {
+        assert_eq!(row["leader"], row["replicas"][0], "{row}");
+    }
+    let (code, _, story) = said(home, "broker decommission 2 -y");
+    assert_eq!(code, Some(1));
+    assert!(story.starts_with("error: there is no other broker for demo-0, demo-1, demo-2, orders-0, "), "{story}");
     let read = run(home, "console-consumer --topic orders --from-beginning --max-messages 200 -q");
     let mut read: Vec<u32> = read.lines().map(|line| line.parse().unwrap()).collect();
     read.sort_unstable();
@@ -165,4 +207,54 @@ fn three_brokers_of_which_one_goes_and_comes_back() {
     let output = kq(home).args(["playground", "restart", "2"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).starts_with("error: no playground runs\n"));
+}
+
+#[test]
+fn partitions_move_and_a_broker_leaves() {
+    let home = "playground-four";
+    let _ = std::fs::remove_dir_all(scratch(home));
+    let (child, lines) = start(home, &["-n", "4"]);
+    assert!(lines[0].starts_with("4 brokers are ready on 127.0.0.1:"), "{lines:?}");
+    run(home, "topic create orders -p 6 -r 2 --wait");
+    put(home, "orders", 0..100);
+    // A plan changes nothing; what was there before can be had again.
+    let before = scratch(home).join("before.json").display().to_string();
+    let (code, plan, story) = said(home, &format!("topic move orders --brokers 1,2,3 --export {before} -o tsv"));
+    assert_eq!((code, story.as_str()), (Some(0), "dry run: nothing was changed; -y (or --execute) does it\n"));
+    assert!(plan.contains("\tplanned\n") && !plan.contains("moved"), "{plan}");
+    assert_eq!(replicas(home, "orders"), [(1, 3), (2, 3), (3, 3), (4, 3)]);
+    let moved = run(home, "topic move orders --brokers 1,2,3 -y --wait --timeout 60s -o tsv");
+    assert!(moved.contains("\tmoved\n") && !moved.contains("planned"), "{moved}");
+    assert_eq!(replicas(home, "orders"), [(1, 4), (2, 4), (3, 4)]);
+    run(home, &format!("topic move --plan {before} -y --wait --timeout 60s"));
+    assert_eq!(replicas(home, "orders"), [(1, 3), (2, 3), (3, 3), (4, 3)]);
+    assert_eq!(run(home, "topic move --status -o tsv"), "");
+
+    let (code, plan, story) = said(home, "broker decommission 4 -o tsv");
+    assert_eq!(code, Some(0));
+    assert!(story.starts_with("dry run: nothing was changed; -y does it"), "{story}");
+    assert!(plan.lines().count() >= 3 && plan.lines().all(|line| line.ends_with("\tplanned")), "{plan}");
+    let (code, _, story) = said(home, "broker decommission 4 -y --timeout 60s");
+    assert_eq!(
+        (code, story.as_str()),
+        (Some(0), "nothing is left on broker 4: stop it, and run `kq broker decommission 4 -y` again\n")
+    );
+    assert!(!replicas(home, "orders").iter().any(|(id, _)| *id == 4));
+    run(home, "playground kill 4");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !run(home, "broker list -o tsv").contains("\tfenced\t") {
+        assert!(Instant::now() < deadline, "broker 4 is missed");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let (code, _, story) = said(home, "broker decommission 4 -y");
+    assert_eq!(code, Some(0), "{story}");
+    assert!(
+        story.starts_with("broker 4 is not part of the cluster any more\nwarning: node 4 is still a voter"),
+        "{story}"
+    );
+    run(home, "cluster health --exit-when-healthy --timeout 30s");
+    assert_eq!(run(home, "broker list -o tsv").lines().count(), 3);
+    let read = run(home, "console-consumer --topic orders --from-beginning --max-messages 100 -q");
+    assert_eq!(read.lines().count(), 100);
+    assert_eq!(interrupt(child).0, Some(0));
 }

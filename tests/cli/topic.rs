@@ -74,10 +74,10 @@ fn create_describe_delete() {
             $ kq topic describe life --section partitions
             PARTITIONS
             ==========
-            TOPIC  PARTITION  LEADER  REPLICAS  ISR  OFFLINE
-            life   0          1       1         1    -
-            life   1          1       1         1    -
-            life   2          1       1         1    -
+            TOPIC  PARTITION  LEADER  EPOCH  REPLICAS  ISR  ELR  OFFLINE  HEALTH
+            life   0          1       0      1         1    -    -        ok
+            life   1          1       0      1         1    -    -        ok
+            life   2          1       0      1         1    -    -        ok
             exit 0
             $ kq topic describe life life2 --section offsets
             OFFSETS

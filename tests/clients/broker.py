@@ -23,13 +23,20 @@ def free_port():
         return s.getsockname()[1]
 
 
+def new_cluster_id():
+    return base64.urlsafe_b64encode(b"\1" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
+
+
 class Broker:
     """`kind` is kqd or kafka; `settings` are extra lines of server.properties; `host` is listened on and advertised."""
 
-    def __init__(self, kind, directory, settings=None, host="127.0.0.1"):
+    heap = "1g"
+
+    def __init__(self, kind, directory, settings=None, host="127.0.0.1", port=None, cluster_id=None):
         self.kind, self.dir = kind, pathlib.Path(directory)
         self.dir.mkdir(parents=True, exist_ok=True)
-        self.host, self.port, self.process = host, free_port(), None
+        self.host, self.port, self.process = host, port or free_port(), None
+        self.cluster_id = cluster_id or new_cluster_id()
         self.data, self.output = self.dir / "data", self.dir / "output.log"
         controller = free_port()
         lines = {
@@ -53,6 +60,8 @@ class Broker:
             "group.consumer.min.session.timeout.ms": "6000",
             "group.consumer.heartbeat.interval.ms": "300",
             "group.consumer.min.heartbeat.interval.ms": "300",
+            # Who joins has its part at once, however fast one joins after the other (KIP-1263).
+            "group.consumer.assignment.interval.ms": "0",
         }
         if kind == "kqd":
             lines["http.listener"] = f"127.0.0.1:{free_port()}"
@@ -65,17 +74,22 @@ class Broker:
         return f"{self.host}:{self.port}"
 
     def start(self):
+        self.launch()
+        return self.wait_ready()
+
+    def launch(self):
         with open(self.output, "ab") as out:
             if self.kind == "kafka":
                 if not self.data.exists():
-                    cluster = base64.urlsafe_b64encode(b"\1" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
-                    subprocess.run([*JAVA, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", self.config],
+                    subprocess.run([*JAVA, "kafka.tools.StorageTool", "format", "-t", self.cluster_id, "-c", self.config],
                                    check=True, stdout=out, stderr=out, cwd=self.dir)
-                command = [*JAVA, "-Xmx1g", "-Xms1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20",
+                command = [*JAVA, f"-Xmx{self.heap}", f"-Xms{self.heap}", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20",
                            "-XX:InitiatingHeapOccupancyPercent=35", "kafka.Kafka", str(self.config)]
             else:
                 command = [str(BIN / "kqd"), "--config", str(self.config)]
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=self.dir)
+
+    def wait_ready(self):
         deadline = time.monotonic() + READY_SECONDS
         while not self.answers():
             if self.process.poll() is not None or time.monotonic() > deadline:

@@ -47,6 +47,8 @@ pub struct Cx<'a> {
     pub hang_up: Option<Millis>,
     /// The client was told that it asks the wrong node: it looks for the right one before it goes on.
     pub elsewhere: bool,
+    /// When the client asked last, another node led what this one believed to lead, and had written there.
+    pub deposed: bool,
 }
 
 impl Cx<'_> {

@@ -19,6 +19,8 @@ struct Batch {
     place: Place,
     values: Vec<String>,
     bytes: Vec<u8>,
+    /// It was sent before.
+    again: bool,
 }
 
 /// See the module.
@@ -41,8 +43,6 @@ pub struct Producer {
     failed: VecDeque<Batch>,
     /// This topic's identity is gone for good.
     dead: Option<Place>,
-    /// What is sent again is sent one by one, as Kafka's clients do it: the broker knows the last five batches only.
-    careful: bool,
     /// Batches that were acknowledged.
     pub acked: u64,
 }
@@ -70,14 +70,8 @@ impl Producer {
             in_flight: VecDeque::new(),
             failed: VecDeque::new(),
             dead: None,
-            careful: false,
             acked: 0,
         }
-    }
-
-    /// Repeats are sent one by one.
-    pub fn careful(self) -> Producer {
-        Producer { careful: true, ..self }
     }
 
     /// acks=0.
@@ -121,7 +115,7 @@ impl Producer {
             builder.set_producer(id, epoch, self.next_sequence);
             self.next_sequence += values.len() as i32;
         }
-        Batch { place, values, bytes: builder.finish() }
+        Batch { place, values, bytes: builder.finish(), again: false }
     }
 
     fn send(&mut self, cx: &mut Cx<'_>, batch: Batch) {
@@ -143,7 +137,7 @@ impl Producer {
     fn gather(&mut self) {
         if self.in_flight.is_empty() {
             while let Some(batch) = self.failed.pop_back() {
-                self.queue.push_front(batch);
+                self.queue.push_front(Batch { again: true, ..batch });
             }
         }
     }
@@ -212,7 +206,8 @@ impl Client for Producer {
         let mut burst = 1 + cx.chance.below(3);
         while self.failed.is_empty() && self.in_flight.len() < in_flight_max && burst > 0 {
             burst -= 1;
-            if self.careful && !self.queue.is_empty() {
+            // What is sent again is sent alone, as Kafka's clients do it: the broker knows the last five batches only.
+            if self.in_flight.front().or(self.queue.front()).is_some_and(|batch| batch.again) {
                 if !self.in_flight.is_empty() {
                     break;
                 }

@@ -170,6 +170,8 @@ impl Store {
             }
         };
         if !self.dirs[dir].online {
+            // Its start stays in the checkpoint, should one be written still.
+            self.entries.insert(log, Entry { generation, name: name.clone(), dir, log: None });
             return Err(fault("out of service"));
         }
         let key = (name.topic.clone(), name.partition);

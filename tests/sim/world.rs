@@ -448,6 +448,7 @@ impl World {
             wake_in: None,
             hang_up: None,
             elsewhere: false,
+            deposed: false,
         };
         act(someone.client(), &mut cx);
         let (frames, wake_in, hang_up) = (cx.frames, cx.wake_in, cx.hang_up);

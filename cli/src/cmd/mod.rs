@@ -6,6 +6,7 @@
 
 mod bench;
 mod broker;
+mod cluster;
 mod config;
 mod console;
 mod console_consumer;
@@ -13,6 +14,7 @@ mod console_producer;
 mod doctor;
 mod dump_log;
 mod group;
+mod moving;
 mod playground;
 mod profile;
 mod quorum;
@@ -35,7 +37,7 @@ Begin
   playground        brokers to try things on, on this machine: `kq playground -n 3`; kill, restart
 
 Topics and records
-  topic             create, list, describe, alter, delete, trim, offsets
+  topic             create, list, describe, alter, delete, trim, offsets, elect-leaders, move
   console-producer  write records: `kq console-producer -t orders`
   console-consumer  read records: `kq console-consumer -t orders --from-beginning`
 
@@ -43,7 +45,8 @@ Groups
   group             list, describe, lag, seek, delete, delete-offsets, copy
 
 The cluster
-  broker            list, describe, logdirs, api-versions
+  cluster           health: is every broker up, and every partition complete?
+  broker            list, describe, logdirs, decommission, api-versions
   quorum            status: who leads the metadata, how far the others are
   config            get, set, unset, diff: settings of topics, brokers and groups while they run
   doctor            check the path from here to the cluster
@@ -56,7 +59,7 @@ This tool
   version           print it
 
 Every command explains itself: `kq topic create --help`. Addresses come from -b, KQ_BOOTSTRAP_SERVER, or a profile.
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check failed, 10 over the limit,
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check failed, 10 unhealthy or over a limit,
 124 timed out, 130 interrupted.";
 
 /// A Kafka cluster's operator in one tool
@@ -78,7 +81,7 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Create, list, describe, alter, delete and trim topics
+    /// Create, list, describe, alter, delete, trim and move topics
     #[command(alias = "topics", subcommand_required = true, arg_required_else_help = true)]
     Topic {
         #[command(subcommand)]
@@ -95,7 +98,13 @@ enum Command {
         #[command(subcommand)]
         verb: group::Verb,
     },
-    /// List and describe brokers
+    /// Look at the cluster as a whole
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Cluster {
+        #[command(subcommand)]
+        verb: cluster::Verb,
+    },
+    /// List, describe and decommission brokers
     #[command(alias = "brokers", subcommand_required = true, arg_required_else_help = true)]
     Broker {
         #[command(subcommand)]
@@ -150,6 +159,7 @@ impl Cli {
                 console_consumer::run(ui, ctx, &args)
             }),
             Command::Group { verb } => verb.run(ctx),
+            Command::Cluster { verb } => verb.run(ctx),
             Command::Broker { verb } => verb.run(ctx),
             Command::Quorum { verb } => verb.run(ctx),
             Command::Config { verb } => verb.run(ctx),

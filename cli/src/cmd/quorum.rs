@@ -54,6 +54,9 @@ struct Member {
     address: Option<String>,
 }
 
+/// The role of who does not vote.
+const OBSERVER: &str = "observer";
+
 const SUMMARY: &[Column<Summary>] = &[
     Column::new("backend", "string: where the metadata are: quorum (with these nodes), or zookeeper", |s| {
         json!(s.backend)
@@ -115,12 +118,26 @@ fn ask(kafka: &mut Kafka) -> Result<Found, Failure> {
     Ok((elsewhere, (vec![summary], members(&response, quorum))))
 }
 
+/// The node that leads the metadata quorum, if one does.
+///
+/// # Errors
+/// When nobody can be asked, or the brokers know of no such quorum.
+pub fn leader(kafka: &mut Kafka) -> Result<Option<i32>, Failure> {
+    let (summary, _) = ask(kafka)?;
+    Ok(summary.first().map(|summary| summary.leader).filter(|id| *id >= 0))
+}
+
+/// Whether a node votes in the metadata quorum, as far as that can be learnt.
+pub fn is_voter(kafka: &mut Kafka, id: i32) -> bool {
+    ask(kafka).is_ok_and(|(_, members)| members.iter().any(|member| member.id == id && member.role != OBSERVER))
+}
+
 fn members(response: &DescribeQuorumResponse<'_>, quorum: &PartitionResult<'_>) -> Vec<Member> {
     let voters = quorum
         .current_voters
         .iter()
         .map(|voter| (voter, if voter.replica_id == quorum.leader_id { "leader" } else { "follower" }));
-    let observers = quorum.observers.iter().map(|observer| (observer, "observer"));
+    let observers = quorum.observers.iter().map(|observer| (observer, OBSERVER));
     let all: Vec<_> = voters.chain(observers).collect();
     let known = |end: i64| (end >= 0).then_some(end);
     let leader = all.iter().find(|(_, role)| *role == "leader").and_then(|(state, _)| known(state.log_end_offset));

@@ -1,8 +1,10 @@
 //! Drives [`kq::client`] with blocking sockets: one connection a broker, made when first needed.
 
 pub mod configs;
+pub mod eligible;
 pub mod groups;
 mod link;
+pub mod moves;
 pub mod offsets;
 mod settings;
 
@@ -30,6 +32,9 @@ pub enum To {
     /// This one.
     Broker(NodeId),
 }
+
+/// The code of failures to connect.
+pub const UNREACHABLE: &str = "UNREACHABLE";
 
 /// A cluster, as one command uses it.
 pub struct Kafka {
@@ -97,13 +102,27 @@ impl Kafka {
     ) -> Result<Answer<A>, Failure> {
         let deadline = self.deadline;
         let reused = self.is_connected(to);
-        match self.link(to)?.call_up_to::<A>(request, version_max, deadline) {
+        match self.way(to)?.call_up_to::<A>(request, version_max, deadline) {
             Err(failure) if failure.code == "DISCONNECTED" => {
                 self.drop_link(to);
-                if reused { self.link(to)?.call_up_to::<A>(request, version_max, deadline) } else { Err(failure) }
+                if reused { self.way(to)?.call_up_to::<A>(request, version_max, deadline) } else { Err(failure) }
             }
             answer => answer,
         }
+    }
+
+    /// As [`Kafka::link`]. Where the controller cannot be reached, any broker will do: it passes on what is for the
+    /// controller, and who that is may have changed.
+    fn way(&mut self, to: To) -> Result<&mut Link, Failure> {
+        if to == To::Controller
+            && let Err(failure) = self.link(to)
+        {
+            if failure.code != UNREACHABLE {
+                return Err(failure);
+            }
+            self.cluster.controller = None;
+        }
+        self.link(to)
     }
 
     /// The connection to someone, made if there is none.
@@ -123,7 +142,7 @@ impl Kafka {
                 if self.seed.is_none() {
                     self.seed = Some(self.open_seed()?);
                 }
-                self.seed.as_mut().ok_or_else(|| Failure::new("UNREACHABLE", "no broker could be reached"))
+                self.seed.as_mut().ok_or_else(|| Failure::new(UNREACHABLE, "no broker could be reached"))
             }
         }
     }
@@ -309,7 +328,8 @@ impl Kafka {
     }
 }
 
-fn unknown_broker(id: NodeId) -> Failure {
+/// There is no such broker.
+pub fn unknown_broker(id: NodeId) -> Failure {
     Failure::new("BROKER_NOT_AVAILABLE", format!("broker {id} is not part of the cluster")).hint("see `kq broker list`")
 }
 

@@ -1,6 +1,6 @@
 //! Offsets of many partitions at once: asked of their leaders, again where a leader moved.
 
-use super::{Kafka, To};
+use super::{Kafka, To, UNREACHABLE};
 use crate::failure::Failure;
 use kq::api::list_offsets::{ListOffsets, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
 use kq::client::{Verdict, verdict};
@@ -38,6 +38,7 @@ impl Kafka {
         let mut found = BTreeMap::new();
         let mut open: Vec<TopicPartition> = partitions.to_vec();
         let mut retry = self.retry();
+        let mut unreachable = None;
         loop {
             let mut by_leader: BTreeMap<NodeId, Vec<TopicPartition>> = BTreeMap::new();
             for partition in open.drain(..) {
@@ -47,14 +48,26 @@ impl Kafka {
                 }
             }
             for (leader, asked) in by_leader {
-                found.extend(self.offsets_at(leader, &asked, timestamp)?);
+                match self.offsets_at(leader, &asked, timestamp) {
+                    Ok(answers) => found.extend(answers),
+                    // It may be down, and another one leads soon.
+                    Err(failure) if matches!(failure.code.as_str(), UNREACHABLE | "DISCONNECTED") => {
+                        found.extend(asked.into_iter().map(|asked| (asked, Err(ErrorCode::NetworkException))));
+                        unreachable = Some(failure);
+                    }
+                    Err(failure) => return Err(failure),
+                }
             }
             let elsewhere = |result: &Result<Found, ErrorCode>| {
                 result.is_err_and(|code| matches!(verdict(code), Verdict::Elsewhere | Verdict::Again))
             };
             open.extend(found.iter().filter(|(_, result)| elsewhere(result)).map(|(partition, _)| partition.clone()));
-            if open.is_empty() || !self.pause(&mut retry) {
+            if open.is_empty() {
                 return Ok(found);
+            }
+            if !self.pause(&mut retry) {
+                let broken = found.values().any(|result| matches!(result, Err(ErrorCode::NetworkException)));
+                return unreachable.filter(|_| broken).map_or(Ok(found), Err);
             }
             let topics: Vec<String> = open.iter().map(|(topic, _)| topic.clone()).collect();
             self.refresh(&topics)?;

@@ -135,7 +135,7 @@ impl Drive {
     }
 
     pub(super) fn advance_page(&mut self, number: u64) {
-        let wants_write = self.pages.advance(number, |page| self.shell.page(page, self.node.parked()));
+        let wants_write = self.pages.advance(number, |page| self.shell.page(page, &self.node));
         if let Some(socket) = self.pages.socket(number).filter(|_| wants_write) {
             let data = EventData::new_u64(KIND_HTTP | number);
             if epoll::modify(&self.epoll, socket, data, EventFlags::OUT).is_err() {

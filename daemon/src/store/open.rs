@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// How a log is to be opened.
 enum How {
     /// It may be there already: what the last stop left tells what to believe.
-    AtStart { clean: bool, recovery_points: Arc<Offsets>, starts: Arc<Offsets>, high_watermark: Offset },
+    AtStart { clean: bool, recovery_points: Arc<Offsets>, start: Option<Offset>, high_watermark: Offset },
     /// It was open in this process until an append failed: its bytes are what we wrote.
     Again { old: Box<Log<RealDisk>>, start: Offset },
 }
@@ -35,7 +35,8 @@ impl Store {
             // Nobody may be told of a start that is not durable.
             Some((dir, Some(log), start)) => (Some(dir), How::Again { old: Box::new(log), start: start.unwrap_or(0) }),
             old => {
-                let dir = old.map(|(dir, ..)| dir).or_else(|| self.choose_dir(&name));
+                let (dir, start) = old.map_or((None, None), |(dir, _, start)| (Some(dir), start));
+                let dir = dir.or_else(|| self.choose_dir(&name));
                 let state = dir.map(|dir| &self.dirs[dir]);
                 let key = (request.name.topic.clone(), request.name.partition);
                 let high_watermark = state.and_then(|dir| dir.high_watermarks.get(&key).copied()).unwrap_or(0);
@@ -43,29 +44,27 @@ impl Store {
                     high_watermark,
                     clean: state.is_some_and(|dir| dir.clean),
                     recovery_points: state.map_or_else(Arc::default, |dir| Arc::clone(&dir.recovery_points)),
-                    starts: state.map_or_else(Arc::default, |dir| Arc::clone(&dir.starts)),
+                    // An earlier attempt that failed has not unmade what became durable before it.
+                    start: start.or_else(|| state.and_then(|dir| dir.starts.get(&key).copied())),
                 };
                 (dir, how)
             }
         };
+        let start = match &how {
+            How::Again { start, .. } => Some(*start),
+            // While it is being opened, and if it cannot be, the checkpoint keeps what it says of it.
+            How::AtStart { start, .. } => *start,
+        };
+        if let Some(dir) = dir {
+            // Also in a directory out of service: a checkpoint that is being written there keeps its start.
+            let (generation, name) = (request.generation, request.name.clone());
+            self.entries[index] = Some(Entry { generation, name, dir, log: None, start, held: None });
+        }
         let Some(dir) = dir.filter(|dir| self.dirs[*dir].online) else {
             let message = format!("no log directory is in service for {name}");
             let fault = StorageFault { code: ErrorCode::KafkaStorageError, message };
             return inputs.push(Input::Opened { log: request.log, generation: request.generation, result: Err(fault) });
         };
-        let start = match &how {
-            How::Again { start, .. } => Some(*start),
-            // While it is being opened, and if it cannot be, the checkpoint keeps what it says of it.
-            How::AtStart { starts, .. } => starts.get(&(request.name.topic.clone(), request.name.partition)).copied(),
-        };
-        self.entries[index] = Some(Entry {
-            generation: request.generation,
-            name: request.name.clone(),
-            dir,
-            log: None,
-            start,
-            held: None,
-        });
         let (disk, mailbox) = (self.dirs[dir].disk.clone(), self.mailbox.clone());
         self.dirs[dir].openers.run(move || {
             let mut notes = Vec::new();
@@ -181,10 +180,10 @@ fn open_log(
     let config = Arc::clone(&request.config);
     let mut epochs = None;
     let (opening, unclean, high_watermark) = match how {
-        How::AtStart { clean, recovery_points, starts, high_watermark } => {
+        How::AtStart { clean, recovery_points, start, high_watermark } => {
             let key = (name.topic.clone(), name.partition);
-            let known = |offsets: &Offsets| offsets.get(&key).copied().unwrap_or(0);
-            let opening = Opening { clean, recovery_point: known(&recovery_points), log_start: known(&starts) };
+            let recovery_point = recovery_points.get(&key).copied().unwrap_or(0);
+            let opening = Opening { clean, recovery_point, log_start: start.unwrap_or(0) };
             (opening, !clean, high_watermark)
         }
         How::Again { mut old, start } => {

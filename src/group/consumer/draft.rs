@@ -113,10 +113,13 @@ impl<'a> Draft<'a> {
             self.base.regex().into_iter().for_each(|regex| sub(counts, regex));
             self.member.regex().into_iter().for_each(|regex| add(counts, regex));
             self.subscription_changed = true;
-            if let Some(left) = self.base.regex().filter(|regex| !regexes.contains_key(*regex)) {
-                self.records.push(Record::Regex(left.to_owned(), None));
-                self.resolved.to_mut().remove(left);
+            if let Some(left) = self.base.regex() {
+                // What it matched is not the member's any more, also while the new one's topics are not known.
                 self.raise = true;
+                if !regexes.contains_key(left) {
+                    self.records.push(Record::Regex(left.to_owned(), None));
+                    self.resolved.to_mut().remove(left);
+                }
             }
             match self.member.regex() {
                 Some(regex) if self.resolved.contains_key(regex) => self.raise = true,

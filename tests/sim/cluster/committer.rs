@@ -112,6 +112,9 @@ impl Client for Committer {
                     return self.refused(cx, code);
                 }
                 let found = part.map(|part| part.committed_offset).filter(|offset| *offset >= 0);
+                if found < self.floor && cx.deposed {
+                    return cx.elsewhere = true;
+                }
                 if found < self.floor || found > Some(self.sent) {
                     let (floor, sent) = (self.floor, self.sent);
                     let what = format!("{}: {floor:?} was committed, now {found:?}; sent {sent}", self.name());

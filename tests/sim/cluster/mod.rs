@@ -168,7 +168,7 @@ impl Cluster {
                     people.push(Someone::Producer(match chance.below(5) {
                         0 => Producer::plain(id, index, partition, 1),
                         1 => Producer::plain(id, index, partition, -1),
-                        _ => Producer::idempotent(id, index, partition).careful(),
+                        _ => Producer::idempotent(id, index, partition),
                     }));
                 }
                 people.push(Someone::Consumer(Consumer::roaming(index, partition)));

@@ -72,12 +72,14 @@ pub struct Seat {
     conn: Option<u64>,
     asked: u64,
     answered: u64,
+    /// Whether whom it asked last was a coordinator that is deposed.
+    asked_deposed: bool,
 }
 
 impl Seat {
     /// Somebody who has no connection yet.
     pub fn new(someone: Someone, room: usize) -> Seat {
-        Seat { someone, room, stage: Stage::Asking, conn: None, asked: 0, answered: 0 }
+        Seat { someone, room, stage: Stage::Asking, conn: None, asked: 0, answered: 0, asked_deposed: false }
     }
 
     fn needs(&self) -> Needs {
@@ -204,6 +206,7 @@ impl Cluster {
     }
 
     fn call(&mut self, seat: usize, conn: u64, act: impl FnOnce(&mut dyn Client, &mut Cx<'_>)) {
+        let deposed = self.seats[seat].asked_deposed;
         let someone = &mut self.seats[seat].someone;
         // Nobody waits for who only wants the leader; what it writes keeps followers busy.
         let rests = self.calm
@@ -224,6 +227,7 @@ impl Cluster {
             wake_in: None,
             hang_up: None,
             elsewhere: false,
+            deposed,
         };
         act(someone.client(), &mut cx);
         let (frames, wake_in, hang_up, elsewhere) = (cx.frames, cx.wake_in, cx.hang_up, cx.elsewhere);
@@ -236,6 +240,10 @@ impl Cluster {
             self.leave(seat);
             let at = self.now + hang_up.unwrap_or(1);
             return self.at(at, Event::Seek { seat });
+        }
+        if !frames.is_empty() {
+            let host = self.conns.get(&conn).map(|conn| conn.far);
+            self.seats[seat].asked_deposed = host.is_some_and(|host| self.witness.is_deposed(host));
         }
         for bytes in frames {
             self.seats[seat].asked += 1;

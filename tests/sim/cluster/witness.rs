@@ -21,6 +21,8 @@ pub struct Witness {
     leaders: BTreeMap<(Place, Epoch), NodeId>,
     written: BTreeMap<(Place, Epoch, Offset), (u64, usize)>,
     epochs: BTreeMap<Place, Epoch>,
+    /// The last epoch of each partition of offsets, by node that has written it.
+    coordinated: BTreeMap<i32, BTreeMap<usize, Epoch>>,
     last: Option<Sight>,
     /// A partition of it that is not whole.
     broken: String,
@@ -55,6 +57,7 @@ impl Witness {
             leaders: BTreeMap::new(),
             written: BTreeMap::new(),
             epochs: BTreeMap::new(),
+            coordinated: BTreeMap::new(),
             last: None,
             broken: String::new(),
         }
@@ -106,8 +109,19 @@ impl Witness {
         self.compacted.iter().any(|name| name == topic)
     }
 
+    /// Whether somebody has written offsets in an epoch that this node knows nothing of. Until it hears of that, it tells
+    /// what it knows: no request for offsets carries an epoch, in Apache Kafka neither.
+    pub fn is_deposed(&self, host: usize) -> bool {
+        self.coordinated.values().any(|epochs| epochs.get(&host) < epochs.values().max())
+    }
+
     /// A batch went into a log of a node.
     pub fn wrote(&mut self, host: usize, batch: &Written) -> Result<First, String> {
+        if batch.name.topic == OFFSETS_TOPIC {
+            let epochs = self.coordinated.entry(batch.name.partition).or_default();
+            let last = epochs.entry(host).or_default();
+            *last = batch.epoch.max(*last);
+        }
         // A batch without records stands for what retention took before it could be copied.
         let is_empty = BatchHeader::peek(&batch.bytes).is_ok_and(|header| header.count == 0);
         if is_empty || self.is_compacted(&batch.name.topic) {

@@ -78,12 +78,16 @@ impl Member {
         match code {
             ErrorCode::None => {}
             // It has been told of its epoch, or is about to.
-            ErrorCode::StaleMemberEpoch | ErrorCode::UnknownMemberId if self.protocol == Protocol::Consumer => return,
+            ErrorCode::StaleMemberEpoch | ErrorCode::UnknownMemberId if self.protocol == Protocol::Consumer => {
+                self.waits = self.pace > 1;
+                return;
+            }
             code => return self.refused(cx, "OffsetFetch", code),
         }
         for (part, floor) in asked {
             if !cx.oracle.group(&self.group).is_current(&part, floor) {
                 // Its topic may be gone, or its offset: it asks again.
+                self.waits = self.pace > 1;
                 continue;
             }
             let Some(at) = told.get(&part) else {

@@ -5,6 +5,7 @@ use crate::args::CommonArgs;
 use crate::cmd::Ctx;
 use crate::failure::Failure;
 use crate::kafka::configs::{Documented, Entity, Setting, Source};
+use crate::kafka::unknown_broker;
 use crate::ui::{Column, Ui, section};
 use serde_json::json;
 
@@ -31,9 +32,16 @@ pub fn run(ui: &mut Ui, ctx: &Ctx, args: &Args) -> Result<(), Failure> {
         let mut kafka = ctx.kafka(ui, &args.common.connect, args.common.timeout.get())?;
         brokers = list::rows(&mut kafka)?;
         brokers.retain(|row| row.broker.id == args.id);
-        dirs = logdirs::dirs(&mut kafka, args.id)?;
-        settings = kafka.describe_configs(&[Entity::Broker(args.id)], Documented::No)?.remove(0)?;
-        settings.retain(|setting| setting.source != Source::DEFAULT);
+        let Some(broker) = brokers.first() else {
+            return Err(unknown_broker(args.id));
+        };
+        if broker.fenced {
+            ui.note(format!("broker {} is down: its directories and settings cannot be asked for", args.id));
+        } else {
+            dirs = logdirs::dirs(&mut kafka, args.id)?;
+            settings = kafka.describe_configs(&[Entity::Broker(args.id)], Documented::No)?.remove(0)?;
+            settings.retain(|setting| setting.source != Source::DEFAULT);
+        }
     }
     ui.sections(&[
         section("summary", list::COLUMNS, &brokers),

@@ -1,14 +1,15 @@
 //! `kq broker`: who serves the cluster.
 
 mod api_versions;
+mod decommission;
 mod describe;
-mod list;
+pub mod list;
 mod logdirs;
 
 use super::{Ctx, perform};
 use clap::Subcommand;
 
-/// What to know about brokers.
+/// What to know about brokers, and to do with them.
 #[derive(Subcommand, Debug)]
 pub enum Verb {
     #[command(alias = "ls")]
@@ -16,6 +17,7 @@ pub enum Verb {
     Describe(describe::Args),
     #[command(name = "logdirs", alias = "log-dirs")]
     Logdirs(logdirs::Args),
+    Decommission(decommission::Args),
     ApiVersions(api_versions::Args),
 }
 
@@ -28,6 +30,9 @@ impl Verb {
                 perform("broker.describe", args.common.settings(), |ui| describe::run(ui, ctx, &args))
             }
             Verb::Logdirs(args) => perform("broker.logdirs", args.common.settings(), |ui| logdirs::run(ui, ctx, &args)),
+            Verb::Decommission(args) => {
+                perform("broker.decommission", args.common.settings(), |ui| decommission::run(ui, ctx, &args))
+            }
             Verb::ApiVersions(args) => {
                 perform("broker.api-versions", args.common.settings(), |ui| api_versions::run(ui, ctx, &args))
             }

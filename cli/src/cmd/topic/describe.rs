@@ -7,6 +7,8 @@ use crate::args::CommonArgs;
 use crate::cmd::Ctx;
 use crate::failure::Failure;
 use crate::kafka::configs::{Documented, Entity, Setting, Source};
+use crate::kafka::eligible::Eligible;
+use crate::kafka::moves::{Moves, Moving, is_under_replicated};
 use crate::kafka::offsets::{EARLIEST, LATEST, TopicPartition};
 use crate::kafka::{Kafka, To};
 use crate::ui::{Column, Format, Ui, section};
@@ -14,7 +16,7 @@ use clap::ValueEnum;
 use kq::api::describe_log_dirs::{DescribableLogDirTopic, DescribeLogDirs, DescribeLogDirsRequest};
 use kq::client::{Partition, Topic};
 use kq::error::ErrorCode;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeMap;
 
 /// What a description consists of.
@@ -98,7 +100,33 @@ impl Described {
     }
 }
 
-type Line<'a> = (&'a Topic, &'a Partition);
+/// A partition with all that its line needs.
+struct Line {
+    topic: String,
+    partition: Partition,
+    /// `min.insync.replicas`, where it is known.
+    min_isr: Option<usize>,
+    eligible: Eligible,
+    moving: Option<Moving>,
+}
+
+impl Line {
+    fn is_under_replicated(&self) -> bool {
+        is_under_replicated(&self.partition, self.moving.as_ref())
+    }
+
+    /// The worst that is to be said of it.
+    fn health(&self) -> &'static str {
+        let (isr, replicas) = (self.partition.isr.len(), self.partition.replicas.len());
+        match self.min_isr {
+            _ if self.partition.leader.is_none() => "unavailable",
+            Some(min) if isr < min.min(replicas) => "under-min-isr",
+            _ if self.is_under_replicated() => "under-replicated",
+            _ if self.moving.is_some() => "moving",
+            _ => "ok",
+        }
+    }
+}
 
 const SUMMARY: &[Column<Described>] = &[
     Column::new("topic", "string: its name", |d| json!(d.topic.name)),
@@ -119,17 +147,32 @@ const SETTINGS: &[Column<(String, Setting)>] = &[
     Column::wide("default", "string or null: the default", |r| json!(r.1.default)),
 ];
 
-fn partition_columns() -> [Column<Line<'static>>; 7] {
-    [
-        Column::new("topic", "string: its name", |r| json!(r.0.name)),
-        Column::new("partition", "integer: its index", |r| json!(r.1.index)),
-        Column::new("leader", "integer or null: the leading broker", |r| json!(r.1.leader)),
-        Column::wide("epoch", "integer: the leader epoch", |r| json!(r.1.leader_epoch)),
-        Column::new("replicas", "list of integers: brokers, the preferred leader first", |r| json!(r.1.replicas)),
-        Column::new("isr", "list of integers: brokers in sync", |r| json!(r.1.isr)),
-        Column::new("offline", "list of integers: brokers or directories that are down", |r| json!(r.1.offline)),
-    ]
-}
+const PARTITIONS: &[Column<Line>] = &[
+    Column::new("topic", "string: its name", |r| json!(r.topic)),
+    Column::new("partition", "integer: its index", |r| json!(r.partition.index)),
+    Column::new("leader", "integer or null: the leading broker", |r| json!(r.partition.leader)),
+    Column::new("epoch", "integer: the leader epoch, which grows with every election", |r| {
+        json!(r.partition.leader_epoch)
+    }),
+    Column::new("replicas", "list of integers: brokers, the preferred leader first", |r| json!(r.partition.replicas)),
+    Column::new("isr", "list of integers: brokers in sync", |r| json!(r.partition.isr)),
+    Column::new("elr", "list of integers: brokers out of sync that have every acknowledged record (KIP-966)", |r| {
+        json!(r.eligible.elr)
+    }),
+    Column::wide("last_known_elr", "list of integers: who led last, when nobody was left", |r| {
+        json!(r.eligible.last_known)
+    }),
+    Column::new("offline", "list of integers: brokers or directories that are down", |r| json!(r.partition.offline)),
+    Column::wide("adding", "list of integers: brokers that it moves to", |r| {
+        json!(r.moving.as_ref().map_or(&[][..], |moving| &moving.adding))
+    }),
+    Column::wide("removing", "list of integers: brokers that it moves away from", |r| {
+        json!(r.moving.as_ref().map_or(&[][..], |moving| &moving.removing))
+    }),
+    Column::new("health", "string: ok, moving, under-replicated, under-min-isr, unavailable: the worst of it", |r| {
+        json!(r.health())
+    }),
+];
 
 struct Offsets {
     key: TopicPartition,
@@ -169,32 +212,43 @@ pub fn run(ui: &mut Ui, ctx: &Ctx, args: &Args) -> Result<(), Failure> {
     };
     let mut described = Vec::new();
     let mut kafka = None;
+    let mut eligible = BTreeMap::new();
+    let mut moves = Moves::new();
     if !ui.wants_schema() {
         let kafka = kafka.insert(ctx.kafka(ui, &args.common.connect, args.common.timeout.get())?);
         described = describe(kafka, args)?;
+        let names: Vec<String> = described.iter().map(|d| d.topic.name.clone()).collect();
+        eligible = kafka.eligible(&names)?;
+        moves = kafka.moves_if_told()?;
     }
-    let keep = |d: &Described, partition: &Partition| keeps(args, d, partition);
-    let lines: Vec<(&Described, &Partition)> = described
-        .iter()
-        .flat_map(|d| d.topic.partitions.iter().map(move |partition| (d, partition)))
-        .filter(|(d, partition)| keep(d, partition))
-        .collect();
+    let mut lines: Vec<Line> = Vec::new();
+    for d in &described {
+        for partition in &d.topic.partitions {
+            let place = (d.topic.name.clone(), partition.index);
+            lines.push(Line {
+                partition: partition.clone(),
+                min_isr: d.setting("min.insync.replicas").and_then(|setting| setting.value.as_ref()?.parse().ok()),
+                eligible: eligible.get(&place).cloned().unwrap_or_default(),
+                moving: moves.get(&place).cloned(),
+                topic: place.0,
+            });
+        }
+    }
+    lines.retain(|line| keeps(args, line));
     if ui.format() == Format::Tsv && args.sections.is_empty() {
         return kafkas_lines(ui, args, &described, &lines);
     }
-    let keys: Vec<TopicPartition> =
-        lines.iter().map(|(d, partition)| (d.topic.name.clone(), partition.index)).collect();
+    let keys: Vec<TopicPartition> = lines.iter().map(|line| (line.topic.clone(), line.partition.index)).collect();
+    let led: Vec<TopicPartition> = (keys.iter().zip(&lines))
+        .filter(|(_, line)| line.partition.leader.is_some())
+        .map(|(key, _)| key.clone())
+        .collect();
     let mut failures = Vec::new();
     let mut sections = Vec::new();
     for part in parts {
         sections.push(match part {
             Part::Summary => section("summary", SUMMARY, &described),
-            Part::Partitions => {
-                let rows: Vec<Vec<Value>> = lines.iter().map(|(d, p)| partition_cells(&d.topic, p)).collect();
-                let mut section = section("partitions", &partition_columns(), &[]);
-                section.rows = rows;
-                section
-            }
+            Part::Partitions => section("partitions", PARTITIONS, &lines),
             Part::Configs => {
                 let rows: Vec<(String, Setting)> = described
                     .iter()
@@ -204,7 +258,7 @@ pub fn run(ui: &mut Ui, ctx: &Ctx, args: &Args) -> Result<(), Failure> {
             }
             Part::Offsets => {
                 let rows = match &mut kafka {
-                    Some(kafka) => offsets(kafka, &keys, &mut failures)?,
+                    Some(kafka) => offsets(kafka, &keys, &led, &mut failures)?,
                     None => Vec::new(),
                 };
                 section("offsets", OFFSETS, &rows)
@@ -220,18 +274,6 @@ pub fn run(ui: &mut Ui, ctx: &Ctx, args: &Args) -> Result<(), Failure> {
     }
     ui.sections(&sections)?;
     Failure::of_many(failures, keys.len())
-}
-
-fn partition_cells(topic: &Topic, p: &Partition) -> Vec<Value> {
-    vec![
-        json!(topic.name),
-        json!(p.index),
-        json!(p.leader),
-        json!(p.leader_epoch),
-        json!(p.replicas),
-        json!(p.isr),
-        json!(p.offline),
-    ]
 }
 
 fn describe(kafka: &mut Kafka, args: &Args) -> Result<Vec<Described>, Failure> {
@@ -272,19 +314,24 @@ fn describe(kafka: &mut Kafka, args: &Args) -> Result<Vec<Described>, Failure> {
     Ok(described.filter(|d| !args.with_overrides || d.changed().any(|s| s.source == Source(1))).collect())
 }
 
-fn keeps(args: &Args, d: &Described, partition: &Partition) -> bool {
-    let min_isr = d.setting("min.insync.replicas").and_then(|setting| setting.value.as_ref()?.parse::<usize>().ok());
-    let isr = partition.isr.len();
+fn keeps(args: &Args, line: &Line) -> bool {
+    let isr = line.partition.isr.len();
     !args.filters()
-        || (args.under_replicated && partition.is_under_replicated())
-        || (args.unavailable && partition.leader.is_none())
-        || (args.under_min_isr && min_isr.is_some_and(|min| isr < min))
-        || (args.at_min_isr && min_isr.is_some_and(|min| isr == min))
+        || (args.under_replicated && line.is_under_replicated())
+        || (args.unavailable && line.partition.leader.is_none())
+        || (args.under_min_isr && line.min_isr.is_some_and(|min| isr < min))
+        || (args.at_min_isr && line.min_isr.is_some_and(|min| isr == min))
 }
 
-fn offsets(kafka: &mut Kafka, keys: &[TopicPartition], failures: &mut Vec<Failure>) -> Result<Vec<Offsets>, Failure> {
-    let starts = split(kafka.list_offsets(keys, EARLIEST)?, failures);
-    let ends = split(kafka.list_offsets(keys, LATEST)?, &mut Vec::new());
+/// The ends of the logs; unknown where nobody leads (`led` is where somebody does).
+fn offsets(
+    kafka: &mut Kafka,
+    keys: &[TopicPartition],
+    led: &[TopicPartition],
+    failures: &mut Vec<Failure>,
+) -> Result<Vec<Offsets>, Failure> {
+    let starts = split(kafka.list_offsets(led, EARLIEST)?, failures);
+    let ends = split(kafka.list_offsets(led, LATEST)?, &mut Vec::new());
     let row = |key: &TopicPartition| Offsets {
         key: key.clone(),
         start: starts.get(key).map(|found| found.0),
@@ -324,35 +371,41 @@ fn sizes(kafka: &mut Kafka, keys: &[TopicPartition]) -> Result<Vec<Size>, Failur
 }
 
 /// The lines of Kafka's own tool, tabs and all.
-fn kafkas_lines(
-    ui: &mut Ui,
-    args: &Args,
-    described: &[Described],
-    lines: &[(&Described, &Partition)],
-) -> Result<(), Failure> {
+fn kafkas_lines(ui: &mut Ui, args: &Args, described: &[Described], lines: &[Line]) -> Result<(), Failure> {
     let list = |ids: &[i32]| ids.iter().map(i32::to_string).collect::<Vec<_>>().join(",");
     for d in described {
         let topic = &d.topic;
         if !args.filters() {
             let configs: Vec<String> =
                 d.changed().map(|s| format!("{}={}", s.name, s.value.as_deref().unwrap_or(""))).collect();
+            // What is on its way to a partition does not count.
+            let first = lines.iter().find(|line| line.topic == topic.name && line.partition.index == 0);
+            let moving = first.and_then(|line| line.moving.as_ref()).map(|moving| moving.origin().len());
             ui.text(&format!(
                 "Topic: {}\tTopicId: {}\tPartitionCount: {}\tReplicationFactor: {}\tConfigs: {}\n",
                 topic.name,
                 topic.id,
                 topic.partitions.len(),
-                replication_factor(topic),
+                moving.unwrap_or_else(|| replication_factor(topic)),
                 configs.join(",")
             ))?;
         }
-        for (_, p) in lines.iter().filter(|(of, _)| of.topic.name == topic.name) {
+        for line in lines.iter().filter(|line| line.topic == topic.name) {
+            let p = &line.partition;
             let leader = p.leader.map_or("none".to_string(), |leader| leader.to_string());
+            let moving = line.moving.as_ref().map(|moving| {
+                let (adding, removing) = (list(&moving.adding), list(&moving.removing));
+                format!("\tAdding Replicas: {adding}\tRemoving Replicas: {removing}")
+            });
             ui.text(&format!(
-                "\tTopic: {}\tPartition: {}\tLeader: {leader}\tReplicas: {}\tIsr: {}\tElr: \tLastKnownElr: \n",
+                "\tTopic: {}\tPartition: {}\tLeader: {leader}\tReplicas: {}\tIsr: {}{}\tElr: {}\tLastKnownElr: {}\n",
                 topic.name,
                 p.index,
                 list(&p.replicas),
-                list(&p.isr)
+                list(&p.isr),
+                moving.unwrap_or_default(),
+                list(&line.eligible.elr),
+                list(&line.eligible.last_known)
             ))?;
         }
     }

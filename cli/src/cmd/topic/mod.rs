@@ -4,8 +4,11 @@ mod alter;
 mod create;
 mod delete;
 mod describe;
+mod elect_leaders;
 mod list;
 mod offsets;
+mod plan_file;
+mod reassign;
 mod trim;
 
 pub use offsets::chosen;
@@ -28,6 +31,9 @@ pub enum Verb {
     Delete(delete::Args),
     Trim(trim::Args),
     Offsets(offsets::Args),
+    ElectLeaders(elect_leaders::Args),
+    #[command(alias = "reassign")]
+    Move(reassign::Args),
 }
 
 impl Verb {
@@ -43,6 +49,10 @@ impl Verb {
             Verb::Delete(args) => perform("topic.delete", args.common.settings(), |ui| delete::run(ui, ctx, &args)),
             Verb::Trim(args) => perform("topic.trim", args.common.settings(), |ui| trim::run(ui, ctx, &args)),
             Verb::Offsets(args) => perform("topic.offsets", args.common.settings(), |ui| offsets::run(ui, ctx, &args)),
+            Verb::ElectLeaders(args) => {
+                perform("topic.elect-leaders", args.common.settings(), |ui| elect_leaders::run(ui, ctx, &args))
+            }
+            Verb::Move(args) => perform("topic.move", args.common.settings(), |ui| reassign::run(ui, ctx, &args)),
         }
     }
 }

@@ -232,6 +232,60 @@ fn a_pattern_is_resolved_by_the_broker() {
 }
 
 #[test]
+fn what_a_former_pattern_matched_goes_to_others_at_once() {
+    check(
+        "topic a 2; join m regex=a; join n regex=a; beat m; beat m owned=a-0; beat n; beat n regex=b; beat n owned=; \
+         wait 1000; beat m owned=a-0; beat m",
+        expect![[r#"
+            > topic a 2
+            > join m regex=a
+            record member m: /a/
+            record /a/: a
+            record epoch 1
+            record target m a[0 1]
+            record target epoch 1
+            record current m 1 Stable [a-0@1 a-1@1]
+            epoch 1, may read a[0 1]
+            > join n regex=a
+            record member n: /a/
+            record epoch 2
+            record target m a[0]
+            record target n a[1]
+            record target epoch 2
+            record current n 2 UnreleasedPartitions []
+            epoch 2, may read nothing
+            > beat m
+            record current m 1 UnrevokedPartitions [a-0@1] revoking [a-1@1]
+            epoch 1, may read a[0]
+            > beat m owned=a-0
+            record current m 2 Stable [a-0@1]
+            epoch 2
+            > beat n
+            record current n 2 Stable [a-1@2]
+            epoch 2, may read a[1]
+            > beat n regex=b
+            record member n: /b/
+            record epoch 3
+            record target m a[0 1]
+            record target n nothing
+            record target epoch 3
+            record current n 2 UnrevokedPartitions [] revoking [a-1@2]
+            epoch 2, may read nothing
+            > beat n owned=
+            record current n 3 Stable []
+            epoch 3
+            > wait 1000
+            > beat m owned=a-0
+            record /b/: 
+            record current m 3 Stable [a-0@1 a-1@3]
+            epoch 3, may read a[0 1]
+            > beat m
+            epoch 3
+        "#]],
+    );
+}
+
+#[test]
 fn patterns_of_others_wait_a_second() {
     check(
         "topic a 1; topic b 1; join m regex=a; join n regex=b; wait 1000; beat n; leave m; leave n",
