@@ -56,6 +56,8 @@ impl ZooKeeper {
     fn wait(&self) {
         eventually("ZooKeeper answers", || {
             let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) else { return false };
+            // One that is still starting may take the question and never answer.
+            stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
             let mut answer = String::new();
             stream.write_all(b"srvr").is_ok() && stream.read_to_string(&mut answer).is_ok() && answer.contains("Mode:")
         });
