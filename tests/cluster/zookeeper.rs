@@ -56,6 +56,8 @@ impl ZooKeeper {
     fn wait(&self) {
         eventually("ZooKeeper answers", || {
             let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) else { return false };
+            // One that is still starting may take the question and never answer.
+            stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
             let mut answer = String::new();
             stream.write_all(b"srvr").is_ok() && stream.read_to_string(&mut answer).is_ok() && answer.contains("Mode:")
         });
@@ -90,6 +92,8 @@ struct Cluster {
     connect: String,
     dir: PathBuf,
     brokers: Vec<Option<Broker>>,
+    /// One that is stopped by a signal, and is not asked.
+    asleep: Option<usize>,
     /// Records that were acknowledged.
     acked: BTreeSet<String>,
     sent: u32,
@@ -97,8 +101,14 @@ struct Cluster {
 
 impl Cluster {
     fn new(dir: &Path, connect: String) -> Cluster {
-        let mut cluster =
-            Cluster { connect, dir: dir.to_owned(), brokers: vec![None, None, None], acked: BTreeSet::new(), sent: 0 };
+        let mut cluster = Cluster {
+            connect,
+            dir: dir.to_owned(),
+            brokers: vec![None, None, None],
+            asleep: None,
+            acked: BTreeSet::new(),
+            sent: 0,
+        };
         (1..=3).for_each(|id| cluster.start(id));
         cluster
     }
@@ -120,8 +130,12 @@ impl Cluster {
     }
 
     fn addresses(&self) -> Vec<(usize, SocketAddr)> {
-        let all = self.brokers.iter().enumerate();
+        let all = self.brokers.iter().enumerate().filter(|(at, _)| self.is_awake(at + 1));
         all.filter_map(|(at, broker)| Some((at + 1, broker.as_ref()?.address))).collect()
+    }
+
+    fn is_awake(&self, id: usize) -> bool {
+        self.asleep != Some(id) && self.brokers[id - 1].is_some()
     }
 
     /// Who says to be the controller, as the others know it, leaving one out.
@@ -182,7 +196,7 @@ impl Cluster {
                 let found = topic.partitions.iter().find(|found| found.partition_index == partition)?;
                 Some((found.leader_id, found.isr_nodes.len()))
             })??;
-            Some((usize::try_from(leader).ok().filter(|id| self.brokers[id - 1].is_some())?, isr))
+            Some((usize::try_from(leader).ok().filter(|id| self.is_awake(*id))?, isr))
         })
     }
 
@@ -311,9 +325,11 @@ fn brokers_of_one_ensemble_are_a_cluster_that_outlives_its_controllers() {
     // The controller sleeps for longer than its session, wakes, and is no controller any more.
     let pid = cluster.broker(third).pid();
     kill_process(pid, Signal::STOP).unwrap();
+    cluster.asleep = Some(third);
     let fourth = cluster.wait_for_controller(Some(third));
     cluster.put(20);
     kill_process(pid, Signal::CONT).unwrap();
+    cluster.asleep = None;
     patiently("all know the new controller", || cluster.controller(None) == Some(fourth));
     patiently("three brokers once more", || (1..=3).all(|id| cluster.serving(id) == 3));
     cluster.create(third, "made-at-last");
