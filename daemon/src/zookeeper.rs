@@ -87,7 +87,15 @@ pub fn cluster_id(
     let failed = |e: Error| format!("cannot read the cluster's id in ZooKeeper at {connect}: {e}");
     let timeout = Duration::from_millis(settings.connection_timeout_ms.max(1).unsigned_abs());
     runtime()?.block_on(async {
-        let client = tokio::time::timeout(timeout, connect_to(settings)).await.map_err(|_| {
+        let connected = async {
+            loop {
+                match connect_to(settings).await {
+                    Err(Error::Timeout | Error::NoHosts | Error::ConnectionLoss) => tokio::time::sleep(AGAIN).await,
+                    other => break other,
+                }
+            }
+        };
+        let client = tokio::time::timeout(timeout, connected).await.map_err(|_| {
             format!(
                 "ZooKeeper at {connect} does not answer within {} ms (hint: is it running? zookeeper.connect and \
                  zookeeper.connection.timeout.ms say where and how long)",

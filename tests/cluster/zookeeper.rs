@@ -116,7 +116,9 @@ impl Cluster {
     fn start(&mut self, id: usize) {
         let dir = self.dir.join(format!("node-{id}"));
         let (id_line, session) = (format!("node.id={id}"), format!("zookeeper.session.timeout.ms={SESSION_MS}"));
-        let settings = [&id_line, &self.connect, &session, "min.insync.replicas=2", "broker.session.timeout.ms=4000"];
+        let patience = "zookeeper.connection.timeout.ms=20000";
+        let replicas = "min.insync.replicas=2";
+        let settings = [&id_line, &self.connect, &session, patience, replicas, "broker.session.timeout.ms=4000"];
         let broker = Broker::run(command(&dir, &settings), &dir);
         self.brokers[id - 1] = Some(broker);
     }
