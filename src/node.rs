@@ -28,6 +28,10 @@ pub struct Node {
     stop: Stop,
 }
 
+/// What was asked of a node that stops may wait so long for other nodes, in milliseconds: they may be gone, and the client
+/// asks again elsewhere.
+const DRAIN_MS: Millis = 1_000;
+
 /// How far a stop has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stop {
@@ -35,8 +39,11 @@ enum Stop {
     No,
     /// What this node leads goes elsewhere.
     Leaves,
-    /// What was asked before is being answered.
-    Drains,
+    /// What was asked before is being answered, until then at most; a node that is alone waits for its own disk only.
+    Drains {
+        /// When the rest is answered as if its deadline had come.
+        until: Option<Millis>,
+    },
     /// Everything is answered.
     Done,
 }
@@ -66,7 +73,11 @@ impl Node {
 
     /// When [`Input::Tick`] is due, if nothing happens before.
     pub fn deadline(&self) -> Option<Millis> {
-        self.broker.deadline()
+        let drained = match self.stop {
+            Stop::Drains { until } => until,
+            _ => None,
+        };
+        [self.broker.deadline(), drained].into_iter().flatten().min()
     }
 
     /// How many requests wait, for the metrics.
@@ -116,18 +127,23 @@ impl Node {
             }
         }
         broker.tick(now, out);
-        self.stop_if_due(out);
+        self.stop_if_due(now, out);
         api::peer::pump(&mut self.broker, now, out);
     }
 
-    fn stop_if_due(&mut self, out: &mut Vec<Effect<'_>>) {
+    fn stop_if_due(&mut self, now: Millis, out: &mut Vec<Effect<'_>>) {
         let broker = &mut self.broker;
         if self.stop == Stop::Leaves && broker.has_left() {
-            self.stop = Stop::Drains;
+            let until = broker.settings.cluster.is_cluster().then(|| now.saturating_add(DRAIN_MS));
+            self.stop = Stop::Drains { until };
             broker.drain_fetches(out);
             broker.drain_groups(out);
         }
-        if self.stop == Stop::Drains && broker.parked.is_empty() {
+        let Stop::Drains { until } = self.stop else { return };
+        if until.is_some_and(|until| until <= now) {
+            broker.drain_all(out);
+        }
+        if broker.parked.is_empty() || until.is_some_and(|until| until <= now) {
             self.stop = Stop::Done;
             broker.save_producers(out);
             out.push(Effect::Stopped);

@@ -137,6 +137,11 @@ impl Parked {
         self.take(token).map(|waiting| (token, waiting))
     }
 
+    /// Everything that waits, oldest first.
+    pub fn all(&self) -> Vec<Token> {
+        self.waiting.keys().copied().collect()
+    }
+
     /// Fetches that wait, oldest first.
     pub fn fetches(&self) -> Vec<Token> {
         let any = self.waiting.iter().filter(|(_, (waiting, _))| matches!(waiting, Waiting::Any { .. }));

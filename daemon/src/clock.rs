@@ -1,33 +1,34 @@
 //! The clock: milliseconds since the Unix epoch that never run backwards.
 //!
 //! The core's deadlines and timestamps share one clock, so a step of the wall clock must neither fire nor delay what
-//! waits. Time runs with the monotonic clock and leans towards the wall clock by at most an eighth of what passes;
-//! only a wall clock that is more than an hour ahead (a machine that slept, or booted without a clock) is followed
-//! at once.
+//! waits: a broker whose clock was set a day ahead once fenced all others and forgot their producers. Time runs with the
+//! time since boot, in which a machine's sleep counts, and leans towards the wall clock by at most an eighth of what
+//! passes. Only a wall clock that is more than a year ahead (a machine that booted without one) is followed at once.
 
 use kq::types::Millis;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use rustix::time::{ClockId, clock_gettime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-const JUMP_US: i64 = 3_600_000_000;
+const JUMP_US: i64 = 365 * 24 * 3_600_000_000;
 
 /// See the file's promise.
 #[derive(Debug)]
 pub struct Clock {
-    last: Instant,
+    last: Duration,
     now_us: i64,
 }
 
 impl Clock {
     /// A clock that begins at the wall clock's time.
     pub fn start() -> Clock {
-        Clock { last: Instant::now(), now_us: wall_us() }
+        Clock { last: since_boot(), now_us: wall_us() }
     }
 
     /// The time now.
     pub fn now(&mut self) -> Millis {
-        let instant = Instant::now();
-        let elapsed = instant.saturating_duration_since(self.last);
-        self.last = instant;
+        let since_boot = since_boot();
+        let elapsed = since_boot.saturating_sub(self.last);
+        self.last = since_boot;
         self.advance(elapsed, wall_us());
         self.now_us / 1000
     }
@@ -43,6 +44,11 @@ impl Clock {
     }
 }
 
+fn since_boot() -> Duration {
+    let time = clock_gettime(ClockId::Boottime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
 /// The wall clock, in microseconds since the Unix epoch.
 pub fn wall_us() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as i64)
@@ -54,7 +60,7 @@ mod tests {
 
     #[test]
     fn a_wall_clock_set_back_slows_time_but_never_turns_it() {
-        let mut clock = Clock { last: Instant::now(), now_us: 1_000_000_000 };
+        let mut clock = Clock { last: since_boot(), now_us: 1_000_000_000 };
         clock.advance(Duration::from_secs(8), 1_000_000_000 - 60_000_000);
         assert_eq!(clock.now_us, 1_000_000_000 + 7_000_000);
         clock.advance(Duration::ZERO, 0);
@@ -62,9 +68,25 @@ mod tests {
     }
 
     #[test]
-    fn a_wall_clock_far_ahead_is_followed() {
-        let mut clock = Clock { last: Instant::now(), now_us: 0 };
-        clock.advance(Duration::from_secs(1), JUMP_US * 24);
-        assert_eq!(clock.now_us, JUMP_US * 24);
+    fn a_wall_clock_set_ahead_ends_no_lease() {
+        let day_us = 24 * 3_600_000_000;
+        let mut clock = Clock { last: since_boot(), now_us: 0 };
+        clock.advance(Duration::from_secs(8), day_us);
+        assert_eq!(clock.now_us, 9_000_000);
+    }
+
+    #[test]
+    fn a_sleep_counts() {
+        let day_us = 24 * 3_600_000_000;
+        let mut clock = Clock { last: since_boot(), now_us: 0 };
+        clock.advance(Duration::from_secs(24 * 3600), day_us + 5);
+        assert_eq!(clock.now_us, day_us + 5);
+    }
+
+    #[test]
+    fn a_machine_that_booted_without_a_clock_is_set_right_at_once() {
+        let mut clock = Clock { last: since_boot(), now_us: 0 };
+        clock.advance(Duration::from_secs(1), JUMP_US * 50);
+        assert_eq!(clock.now_us, JUMP_US * 50);
     }
 }

@@ -26,6 +26,15 @@ impl Broker {
         }
     }
 
+    /// Answers everything that waits, as if its deadline had come.
+    pub fn drain_all(&mut self, out: &mut Vec<Effect<'_>>) {
+        for token in self.parked.all() {
+            if let Some(waiting) = self.parked.take(token) {
+                self.run_late(token, waiting, out);
+            }
+        }
+    }
+
     /// Parks a request until its parts are settled; `register` tells where each part waits.
     pub fn park_all(&mut self, parts: Vec<Part>, deadline: Option<Millis>, then: Then<Vec<Part>>) -> Token {
         let open = parts.iter().filter(|part| **part == Part::Open).count();

@@ -5,7 +5,7 @@ use super::command::{Command, Joined, Listed, Reply, Token};
 use super::consumer::{self, ConsumerGroup};
 use super::offsets::{Expiry, Offsets};
 use super::record::GroupMetadataKey;
-use super::{Alarm, Cx, GroupId, Kept, Outcome, Record};
+use super::{Alarm, Cx, GroupId, Kept, Outcome, Record, Refusal};
 use crate::error::ErrorCode;
 use crate::types::Millis;
 use std::collections::{BTreeMap, BTreeSet};
@@ -275,4 +275,8 @@ impl Shard {
 /// The record that takes a classic group away.
 fn gone(group: &str) -> Record<'static> {
     Record::Group(GroupMetadataKey { group: group.to_owned().into() }, None)
+}
+
+fn not_found(id: &GroupId) -> Refusal {
+    Refusal::new(ErrorCode::GroupIdNotFound, format!("Group {id} not found."))
 }

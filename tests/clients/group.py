@@ -114,8 +114,8 @@ class KcatMember(Member):
 
 
 class Group:
-    """`client` is java, confluent-kafka or kcat; its members share one topic of `partitions` partitions, whose
-    records are `PARTITION-OFFSET`."""
+    """`client` is java, confluent-kafka, kafka-python or kcat; its members share one topic of `partitions` partitions,
+    whose records are `PARTITION-OFFSET`."""
 
     def __init__(self, broker, jvm, directory, client, protocol, topic, partitions):
         self.broker, self.jvm, self.directory, self.client, self.protocol = broker, jvm, directory, client, protocol
@@ -137,7 +137,7 @@ class Group:
             command = ["kcat", "-b", self.broker.bootstrap, "-u", "-f", "%p %o %s\\n",
                        *[a for k, v in settings.items() for a in ("-X", f"{k}={v}")], "-G", self.id, self.topic]
         else:
-            command = [sys.executable, HERE / "member.py", *common]
+            command = [sys.executable, HERE / "member.py", self.client, *common]
         m = (KcatMember if self.client == "kcat" else Member)(self, name, command)
         self.members.append(m)
         return m

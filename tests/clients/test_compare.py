@@ -13,6 +13,7 @@ TOOLS = "org.apache.kafka.tools."
 # Settings whose value kq means otherwise.
 OTHER_VALUES = {
     "flush.messages", "log.flush.interval.messages",  # acknowledged means on disk: 1, group-committed
+    "controller.quorum.fetch.timeout.ms",  # a leader that is gone is replaced sooner: 500
     "socket.receive.buffer.bytes", "socket.send.buffer.bytes",  # left to the system's autotuning unless set
 }
 # Settings of the place a broker runs at.

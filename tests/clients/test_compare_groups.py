@@ -179,6 +179,8 @@ def test_verifiable_consumer(both, jvm, filled, protocol):
         out = jvm.run(TOOLS + "VerifiableConsumer", "--bootstrap-server", b.bootstrap, "--topic", filled, "--group-id", filled + "-g",
                       "--group-protocol", protocol, "--max-messages", 30, "--reset-policy", "earliest", "--verbose").ok()
         events = [json.loads(line) for line in out.splitlines()]
+        # A client that has its partitions before it knows their topic's name tells of none first.
+        events = [e for e in events if e["name"] != "partitions_assigned" or e["partitions"]]
         names = [e["name"] for e in events if e["name"] not in ("records_consumed", "offsets_committed", "record_data")]
         records = sorted((e["partition"], e["offset"], e["key"], e["value"]) for e in events if e["name"] == "record_data")
         last = {(o["topic"], o["partition"]): o["offset"] for e in events if e["name"] == "offsets_committed" for o in e["offsets"]}

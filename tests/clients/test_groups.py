@@ -9,18 +9,14 @@ from group import Group
 
 COUNT = 200_000
 PARTITIONS = 6
-# Without kafka-python 3.0.12: a leader whose metadata changes right after its first assignment joins again, and now and then
-# never comes out of that, though its SyncGroup was answered: 3 of 21 starts with members that join one after the other, the
-# topic known before. Of three that join at once it leaves one without partitions, with Apache Kafka as well. test_cross has
-# what it writes and reads without a group.
 CLIENTS = [("java", "classic"), ("java", "consumer"), ("confluent-kafka", "classic"), ("confluent-kafka", "consumer"),
-           ("kcat", "classic")]
+           ("kafka-python", "classic"), ("kcat", "classic")]
 
 
 @pytest.mark.parametrize("client,protocol", CLIENTS, ids=["-".join(c) for c in CLIENTS])
 def test_members_come_and_go(broker, jvm, tmp_path, topic, client, protocol):
-    """All commit when they give partitions up. Java and confluent-kafka do that in the cooperative way; kcat is
-    eager."""
+    """All commit when they give partitions up. Java and confluent-kafka do that in the cooperative way;
+    kafka-python and kcat are eager."""
     with raw.Conn(broker) as c:
         assert raw.create(c, topic, PARTITIONS)[0] == 0
     group = Group(broker, jvm, tmp_path, client, protocol, topic, PARTITIONS)

@@ -80,6 +80,8 @@ pub struct Member {
     pub protocols: Vec<(String, Vec<u8>)>,
     /// What it is to do.
     pub assignment: Vec<u8>,
+    /// It was to be told something else: a rebalance began before the leader had spoken.
+    is_outdated: bool,
     is_new: bool,
     joining: Option<Token>,
     syncing: Option<Token>,
@@ -99,6 +101,7 @@ impl Member {
             session_timeout_ms,
             protocols: Vec::new(),
             assignment: Vec::new(),
+            is_outdated: false,
             is_new: false,
             joining: None,
             syncing: None,
@@ -247,7 +250,8 @@ impl ClassicGroup {
             let member = if agrees { member } else { fresh() };
             let assignment = m.assignment.to_vec();
             let (rebalance_timeout_ms, session_timeout_ms) = (timeout, m.session_timeout);
-            self.insert(id, Member { assignment, rebalance_timeout_ms, session_timeout_ms, ..member });
+            let is_outdated = false;
+            self.insert(id, Member { assignment, is_outdated, rebalance_timeout_ms, session_timeout_ms, ..member });
         }
         self.understand();
     }
@@ -318,7 +322,7 @@ impl ClassicGroup {
             client_id: m.client_id.clone(),
             client_host: m.client_host.clone(),
             metadata: if stable { m.metadata(protocol).to_vec() } else { Vec::new() },
-            assignment: m.assignment.clone(),
+            assignment: if m.is_outdated { Vec::new() } else { m.assignment.clone() },
         });
         Described {
             state: self.state.name(),

@@ -19,9 +19,10 @@ impl ClassicGroup {
     /// Everybody is to join again.
     pub(super) fn prepare_rebalance(&mut self, cx: &Cx<'_>, out: &mut Outcome) {
         if self.state == State::CompletingRebalance {
-            // What was shared out last stays: a cooperative member may still hold it, should the group become a consumer
-            // group now.
+            // What was shared out last stays, though it is not shown any more: a cooperative member may still hold it,
+            // should the group become a consumer group now.
             for member in self.members.values_mut() {
+                member.is_outdated = true;
                 let again = || Reply::Refused(Refusal::from(ErrorCode::RebalanceInProgress));
                 Self::reply(out, member.syncing.take(), again);
             }

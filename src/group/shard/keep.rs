@@ -1,6 +1,6 @@
 //! What can be asked of a group besides membership: its offsets, what it is, its end.
 
-use super::{Group, Shard, gone};
+use super::{Group, Shard, gone, not_found};
 use crate::error::ErrorCode;
 use crate::group::command::{Commit, FetchOffsets, Reply};
 use crate::group::consumer::Committer;
@@ -164,8 +164,4 @@ impl Shard {
         }
         Ok(())
     }
-}
-
-fn not_found(id: &GroupId) -> Refusal {
-    Refusal::new(ErrorCode::GroupIdNotFound, format!("Group {id} not found."))
 }

@@ -1,7 +1,7 @@
 //! Consumer groups (KIP-848), members of the classic protocol in them, and the way from one protocol to the other while
 //! the group lives.
 
-use super::{ConsumerGroup, Group, Shard, consumer, gone};
+use super::{ConsumerGroup, Group, Shard, consumer, gone, not_found};
 use crate::error::ErrorCode;
 use crate::group::command::{Identity, Join, Joined, Leaver, Reply, Sync};
 use crate::group::{Cx, GroupId, Outcome, Record, Refusal};
@@ -30,6 +30,8 @@ impl Shard {
         let joins = request.member_epoch == consumer::JOIN_EPOCH;
         let (records, mut waiting) = match self.groups.get_mut(id) {
             None if joins => (Vec::new(), Vec::new()),
+            // Kafka has other words for who leaves.
+            None if request.member_epoch < consumer::JOIN_EPOCH => return Err(not_found(id)),
             None => {
                 return Err(Refusal::new(ErrorCode::GroupIdNotFound, format!("Consumer group {id} not found.")));
             }

@@ -35,6 +35,48 @@ fn two_members_come_to_share() {
     );
 }
 
+/// A rebalance that comes before the leader has spoken takes away what was shared out before, as in Kafka.
+#[test]
+fn what_was_shared_out_last_is_shown_until_a_rebalance_is_interrupted() {
+    after_two(
+        "describe; join c v=3; describe; join a; join b; describe; sync b gen=2; join d v=3; describe; \
+         join a; join b; join c; describe; sync a gen=3 gives=a:0,b:1; describe",
+        expect![[r#"
+            > describe
+            admin: Stable "consumer" "range" ["a \"0\"", "b \"1\""]
+            > join c v=3
+            > describe
+            admin: PreparingRebalance "consumer" "" ["a \"0\"", "b \"1\"", "? \"\""]
+            > join a
+            > join b
+            a: joined 2 by range, led by a ["a", "b", "?"]
+            b: joined 2 by range, led by a []
+            c: joined 2 by range, led by a []
+            > describe
+            admin: CompletingRebalance "consumer" "" ["a \"0\"", "b \"1\"", "c \"\""]
+            > sync b gen=2
+            > join d v=3
+            b: REBALANCE_IN_PROGRESS
+            > describe
+            admin: PreparingRebalance "consumer" "" ["a \"\"", "b \"\"", "c \"\"", "? \"\""]
+            > join a
+            > join b
+            > join c
+            a: joined 3 by range, led by a ["a", "b", "c", "?"]
+            b: joined 3 by range, led by a []
+            c: joined 3 by range, led by a []
+            d: joined 3 by range, led by a []
+            > describe
+            admin: CompletingRebalance "consumer" "" ["a \"\"", "b \"\"", "c \"\"", "d \"\""]
+            > sync a gen=3 gives=a:0,b:1
+            record group in 3 ["a", "b", "c", "d"]
+            a: synced "0"
+            > describe
+            admin: Stable "consumer" "range" ["a \"0\"", "b \"1\"", "c \"\"", "d \"\""]
+        "#]],
+    );
+}
+
 #[test]
 fn a_group_waits_for_more_members_while_they_come() {
     check_with(

@@ -33,6 +33,7 @@ impl Member {
                 if self.owned.values().any(Option::is_none) {
                     return self.ask_offsets(cx);
                 }
+                self.commit_late(cx);
                 if cx.chance.one_in(2) {
                     self.commit(cx);
                 }
@@ -56,7 +57,10 @@ impl Member {
 
     fn join(&mut self, cx: &mut Cx<'_>, style: Style) {
         if style == Style::Eager {
+            self.remember(&BTreeSet::new());
             self.owned.clear();
+        } else if !self.is_mixed {
+            self.remember(&BTreeSet::new());
         }
         let owned: BTreeSet<Part> = self.owned.keys().cloned().collect();
         let owner = self.owner();
@@ -207,8 +211,13 @@ impl Member {
         };
         cx.oracle.judge(&name, result);
         self.stage = Stage::In;
+        let said = std::mem::take(&mut self.told_to_own);
+        self.gave_back(&said);
+        if self.is_mixed {
+            self.remember(&parts);
+        }
         self.owned.retain(|part, _| parts.contains(part));
-        if !self.told_to_own.is_subset(&parts) {
+        if !said.is_subset(&parts) {
             // Cooperative: what was taken away may be given to others when it has said that it gave it up.
             self.stage = Stage::Out;
         }

@@ -3,6 +3,7 @@
 
 mod assign;
 mod classic;
+mod late;
 mod modern;
 mod offsets;
 
@@ -14,6 +15,7 @@ use kq::api::find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse}
 use kq::api::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
 use kq::error::ErrorCode;
 use kq::types::{Millis, Offset, TopicId};
+use late::Earlier;
 pub use modern::{CONSUMER_SESSION_TIMEOUT_MS, Pattern};
 pub use offsets::told;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -91,6 +93,11 @@ enum Asked {
         age: u64,
         bar: Option<Bar>,
     },
+    /// A commit of before.
+    Late {
+        version: i16,
+        earlier: Earlier,
+    },
     /// With what each partition must be at, at least.
     Offsets {
         version: i16,
@@ -137,14 +144,18 @@ pub struct Member {
     owned: BTreeMap<Part, Option<Offset>>,
     /// What it said that it owns when it joined.
     told_to_own: BTreeSet<Part>,
+    /// What it had in an earlier generation.
+    earlier: Option<Earlier>,
     modern: modern::Modern,
     asked: VecDeque<Asked>,
     /// Replies that it has not looked at while it paused.
     inbox: VecDeque<Vec<u8>>,
     silent_until: Millis,
     wake_at: Millis,
-    /// Another process has its name: it is no more.
+    /// It is no more: another process has its name, or it has retired.
     is_fenced: bool,
+    /// It leaves for good.
+    retires: bool,
     /// The group has no room for it.
     is_turned_away: bool,
     /// It asks again with its next beat, not at once.
@@ -183,12 +194,14 @@ impl Member {
             assigning: None,
             owned: BTreeMap::new(),
             told_to_own: BTreeSet::new(),
+            earlier: None,
             modern: modern::Modern::default(),
             asked: VecDeque::new(),
             inbox: VecDeque::new(),
             silent_until: 0,
             wake_at: 0,
             is_fenced: false,
+            retires: false,
             is_turned_away: false,
             waits: false,
         }
@@ -235,7 +248,20 @@ impl Member {
 
     /// Whether it will never be a member again, or the group has no room for it.
     pub fn is_out_for_good(&self) -> bool {
-        self.is_fenced || self.is_turned_away
+        self.is_fenced || self.is_turned_away || self.retires
+    }
+
+    /// Leaves its group for good, if that has members of both protocols and it speaks the new one; whether it does.
+    pub fn retire(&mut self) -> bool {
+        self.retires = self.is_mixed && self.protocol == Protocol::Consumer;
+        self.retires
+    }
+
+    /// A topic is to come: who reads by pattern may read it.
+    pub fn expect(&mut self, topic: &str) {
+        if self.pattern.is_some_and(|pattern| pattern.matches(topic)) {
+            self.subscription.insert(topic.to_owned());
+        }
     }
 
     /// Whether its group has members of both protocols.
@@ -256,6 +282,7 @@ impl Member {
     /// What it owned is not its own any more.
     fn lose_all(&mut self, cx: &mut Cx<'_>) {
         self.owned.clear();
+        self.earlier = None;
         let owner = self.owner();
         cx.oracle.group(&self.group).gone(&owner);
     }
@@ -268,6 +295,7 @@ impl Member {
 
     fn begin_anew(&mut self) {
         self.owned.clear();
+        self.earlier = None;
         self.member_id.clear();
         (self.epoch, self.stage, self.knows_coordinator, self.leads) = (-1, Stage::Out, false, false);
         self.roster.clear();
@@ -405,6 +433,7 @@ impl Member {
             Asked::ConsumerHeartbeat(sent) => self.consumer_heart_beaten(cx, sent, bytes),
             Asked::Leave => self.left(cx, bytes),
             Asked::Commit { version, offsets, age, bar } => self.committed(cx, version, &offsets, (age, bar), bytes),
+            Asked::Late { version, earlier } => self.came_late(cx, version, &earlier, bytes),
             Asked::Offsets { version, asked } => self.told_offsets(cx, version, asked, bytes),
         }
     }
@@ -464,6 +493,13 @@ impl Client for Member {
         self.take_all(cx);
         if cx.busy && cx.chance.one_in(MISHAP_ONE_IN) {
             self.mishap(cx);
+        }
+        if self.retires && self.asked.is_empty() {
+            if self.stage == Stage::In {
+                self.leave_consumer_group(cx);
+            }
+            self.is_fenced = true;
+            return;
         }
         if cx.hang_up.is_none() && cx.now >= self.silent_until {
             self.go_on(cx);

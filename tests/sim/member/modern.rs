@@ -97,6 +97,9 @@ impl Modern {
 
 impl Member {
     pub(super) fn go_on_consumer(&mut self, cx: &mut Cx<'_>) {
+        if self.stage == Stage::In {
+            self.commit_late(cx);
+        }
         if self.stage == Stage::In && self.owned.values().any(Option::is_none) {
             self.ask_offsets(cx);
         } else if self.stage == Stage::In && cx.chance.one_in(2) {
@@ -203,6 +206,9 @@ impl Member {
         }
         (self.stage, self.epoch) = (Stage::In, response.member_epoch);
         let mut held: BTreeSet<Part> = self.owned.keys().cloned().collect();
+        if sent.owned {
+            self.gave_back(&held);
+        }
         if let Some(assignment) = response.assignment {
             let mut parts = BTreeSet::new();
             for of in &assignment.topic_partitions {
@@ -219,6 +225,7 @@ impl Member {
             }
             // Whatever it is told it says back, even if it knew before: a topic may be gone.
             self.modern.unsaid = true;
+            self.remember(&parts);
             self.owned.retain(|part, _| parts.contains(part));
             for part in &parts {
                 self.owned.entry(part.clone()).or_insert(None);

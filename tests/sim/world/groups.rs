@@ -2,7 +2,9 @@
 //! the end everything is calm, and every partition has its one owner; what the coordinator knows is the same after one
 //! more start, and it keeps no more than that.
 //!
-//! Some worlds are slow: there life is long enough for offsets to expire, and for patterns of topics to be looked at.
+//! Some worlds are slow: there life is long enough for offsets to expire, and for patterns of topics to be looked at again:
+//! a topic comes when everything is calm. In others all members of one protocol go at last, and the node dies before the
+//! rest has shared out anew.
 
 use super::lives::Ending;
 use super::{PATIENCE_MS, SETTINGS, Someone, World};
@@ -73,15 +75,8 @@ impl World {
         let mut chance = Chance::new(seed);
         let shape = Chance::new(chance.bits());
         let disks: Vec<MemoryDisk> = (0..=chance.below(2)).map(|_| MemoryDisk::new()).collect();
-        let topic = |index: i64, partitions: i64| Topic {
-            name: format!("topic-{index}"),
-            id: None,
-            partitions: partitions as i32,
-            replicas: 1,
-            promise: Promise::Disk,
-            cleanup: Cleanup::Delete,
-        };
-        let topics: Vec<Topic> = (0..=chance.below(2)).map(|index| topic(index, 1 + chance.below(4))).collect();
+        let topics: Vec<Topic> =
+            (0..=chance.below(2)).map(|index| topic(index as usize, 1 + chance.below(4))).collect();
         let pace = if chance.one_in(8) { SLOW } else { 1 };
         let groups = crowd(&mut chance);
         let names: Vec<String> = groups.iter().map(|(name, ..)| (*name).to_owned()).collect();
@@ -139,6 +134,9 @@ impl World {
         }
         self.settle();
         self.calm_down();
+        if self.pace > 1 && self.oracle.violation.is_none() {
+            self.topic_comes();
+        }
         if self.oracle.violation.is_some() {
             return;
         }
@@ -185,9 +183,46 @@ impl World {
             self.connect(client);
         }
         self.calm_down();
+        if self.oracle.violation.is_none() && self.chance.one_in(2) {
+            self.one_protocol_goes();
+        }
         if self.pace > 1 && self.oracle.violation.is_none() {
             self.fall_silent();
         }
+    }
+
+    /// There is one more topic, and nothing else happens: who reads by pattern has it soon.
+    fn topic_comes(&mut self) {
+        let name = format!("topic-{}", self.topics.len());
+        for (someone, _) in &mut self.clients {
+            if let Someone::Member(member) = someone {
+                member.expect(&name);
+            }
+        }
+        self.topics.push(topic(self.topics.len(), 1 + self.chance.below(4)));
+        self.settle();
+        self.calm_down();
+    }
+
+    /// The members of the new protocol leave a group of both, and the node dies, perhaps before the others, who have a
+    /// classic group now, have shared out what those had.
+    fn one_protocol_goes(&mut self) {
+        let mut goes = false;
+        for (someone, _) in &mut self.clients {
+            if let Someone::Member(member) = someone {
+                goes |= member.retire();
+            }
+        }
+        let soon = self.now + (20 + self.chance.below(80)) * self.pace;
+        if !goes || !self.advance(soon) {
+            return;
+        }
+        let ending = if self.chance.one_in(2) { Ending::Kill } else { Ending::PowerCut };
+        self.end(ending);
+        if !self.start() {
+            return self.oracle.violated("the node does not start once more".to_owned());
+        }
+        self.calm_down();
     }
 
     /// Members live on and commit nothing, for so long that what they read would expire if they did not read it.
@@ -301,6 +336,17 @@ impl World {
         }
         self.oracle.violated("the auditor is not answered".to_owned());
         None
+    }
+}
+
+fn topic(index: usize, partitions: i64) -> Topic {
+    Topic {
+        name: format!("topic-{index}"),
+        id: None,
+        partitions: partitions as i32,
+        replicas: 1,
+        promise: Promise::Disk,
+        cleanup: Cleanup::Delete,
     }
 }
 

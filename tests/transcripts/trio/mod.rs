@@ -318,6 +318,31 @@ fn the_whole_cluster_comes_back() {
 }
 
 #[test]
+fn a_stop_does_not_wait_for_replicas_that_are_gone() {
+    // A host whose packets are lost: its leader has records that no follower takes, and no controller hears that it
+    // stops. It waited for the produce requests' own deadlines, thirty seconds and more.
+    let mut world = cluster();
+    assert_eq!(world.create(1, "t", 1, 3), ErrorCode::None);
+    let (leader, _) = world.led(1, "t", 3);
+    IDS.into_iter().filter(|id| *id != leader).for_each(|id| world.kill(id));
+    let conn = world.connect(leader);
+    let mut builder = Builder::new(Codec::None, None);
+    builder.push(world.now, None, Some(b"a"), &[]);
+    let data = PartitionProduceData { index: 0, records: Some(Records::Bytes(builder.finish().into())) };
+    let topic = TopicProduceData { name: "t".into(), partition_data: vec![data], ..Default::default() };
+    let request = ProduceRequest { acks: -1, timeout_ms: 60_000, topic_data: vec![topic], ..Default::default() };
+    world.send(conn, 9, &request);
+    world.run(100, |_| false);
+    let began_at = world.now;
+    world.stop(leader);
+    assert!(world.now - began_at < 4_000, "it took {} ms", world.now - began_at);
+    let code = world.reply(conn, ProduceRequest::KEY, true, |body| {
+        ProduceResponse::read(body, 9).expect("a response").responses[0].partition_responses[0].error_code
+    });
+    assert_eq!(ErrorCode::from_code(code), ErrorCode::RequestTimedOut, "the client asks again elsewhere");
+}
+
+#[test]
 fn the_last_ones_of_a_cluster_that_stops_do_not_wait_for_ever() {
     let mut world = cluster();
     assert_eq!(world.create(1, "t", 3, 3), ErrorCode::None);
