@@ -287,6 +287,31 @@ def test_broker_api_versions(whole, jvm):
         assert sorted(re.findall(r"id: (\d)", out)) == ["1", "2", "3"], f"{cluster.kind}: {out[:500]}"
 
 
+def tagged(r):
+    """{tag: its bytes, to be read}"""
+    return {r.uvarint(): raw.R(r.take(r.uvarint()), flex=True) for _ in range(r.uvarint())}
+
+
+def test_who_asks_the_wrong_broker_is_told_the_right_one(whole, jvm, topic):
+    """Not a tool's doing, but every client's gain (KIP-951)."""
+    create(whole, jvm, topic, "2:3")
+    for cluster in whole:
+        with raw.Conn(cluster.seats[1]) as c:
+            r = c.call(raw.PRODUCE, 11, raw.produce_body(11, topic, raw.batch([(b"k", b"v")])))
+            assert (r.length(), r.str(), r.length(), r.i32()) == (1, topic, 1, 0)
+            assert r.i16() == 6, "NOT_LEADER_OR_FOLLOWER"
+            r.take(3 * 8)
+            assert r.length() == 0, "records at fault"
+            r.str()
+            leader = tagged(r)[0]
+            assert (leader.i32(), leader.i32()) == (2, 0), f"{cluster.kind}: leader and its epoch"
+            r.tags()
+            r.i32()
+            endpoints = tagged(r)[0]
+            assert (endpoints.length(), endpoints.i32(), endpoints.str()) == (1, 2, "127.0.0.1"), cluster.kind
+            assert endpoints.i32() == cluster.seats[2].port
+
+
 class Verifiable:
     """VerifiableProducer or VerifiableConsumer as a process of its own; its lines, which are JSON."""
 
