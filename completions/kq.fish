@@ -26,12 +26,13 @@ end
 
 complete -c kq -n "__fish_kq_needs_command" -s h -l help -d 'Print help'
 complete -c kq -n "__fish_kq_needs_command" -s V -l version -d 'Print version'
-complete -c kq -n "__fish_kq_needs_command" -f -a "topic" -d 'Create, list, describe, alter, delete and trim topics'
+complete -c kq -n "__fish_kq_needs_command" -f -a "topic" -d 'Create, list, describe, alter, delete, trim and move topics'
 complete -c kq -n "__fish_kq_needs_command" -f -a "console-producer" -d 'Write records to a topic'
 complete -c kq -n "__fish_kq_needs_command" -f -a "console-consumer" -d 'Read records from topics'
 complete -c kq -n "__fish_kq_needs_command" -f -a "dump-log" -d 'Show what stands in log segments, indexes and snapshots'
 complete -c kq -n "__fish_kq_needs_command" -f -a "group" -d 'List and describe groups, watch their lag, move their offsets'
-complete -c kq -n "__fish_kq_needs_command" -f -a "broker" -d 'List and describe brokers'
+complete -c kq -n "__fish_kq_needs_command" -f -a "cluster" -d 'Look at the cluster as a whole'
+complete -c kq -n "__fish_kq_needs_command" -f -a "broker" -d 'List, describe and decommission brokers'
 complete -c kq -n "__fish_kq_needs_command" -f -a "quorum" -d 'Look at the metadata quorum'
 complete -c kq -n "__fish_kq_needs_command" -f -a "config" -d 'Get, set, unset and compare settings'
 complete -c kq -n "__fish_kq_needs_command" -f -a "playground" -d 'Start brokers on loopback to try things on; Ctrl-C stops them'
@@ -41,14 +42,16 @@ complete -c kq -n "__fish_kq_needs_command" -f -a "profile" -d 'Keep named clust
 complete -c kq -n "__fish_kq_needs_command" -f -a "completion" -d 'Print a shell\'s completion script'
 complete -c kq -n "__fish_kq_needs_command" -f -a "generate" -d 'Write completions and man pages into a directory'
 complete -c kq -n "__fish_kq_needs_command" -f -a "version" -d 'Print the version'
-complete -c kq -n "__fish_kq_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete trim offsets" -s h -l help -d 'Print help'
-complete -c kq -n "__fish_kq_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete trim offsets" -f -a "create" -d 'Create topics'
-complete -c kq -n "__fish_kq_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete trim offsets" -f -a "list" -d 'List topics'
-complete -c kq -n "__fish_kq_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete trim offsets" -f -a "describe" -d 'Describe topics: partitions, settings, and what an acknowledgement promises'
-complete -c kq -n "__fish_kq_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete trim offsets" -f -a "alter" -d 'Change topics: settings, and the number of partitions'
-complete -c kq -n "__fish_kq_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete trim offsets" -f -a "delete" -d 'Delete topics and all their records'
-complete -c kq -n "__fish_kq_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete trim offsets" -f -a "trim" -d 'Delete a topic\'s oldest records'
-complete -c kq -n "__fish_kq_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete trim offsets" -f -a "offsets" -d 'Show a topic\'s offsets: first and next of each partition, or the offset at a point in time'
+complete -c kq -n "__fish_kq_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete trim offsets elect-leaders move" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete trim offsets elect-leaders move" -f -a "create" -d 'Create topics'
+complete -c kq -n "__fish_kq_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete trim offsets elect-leaders move" -f -a "list" -d 'List topics'
+complete -c kq -n "__fish_kq_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete trim offsets elect-leaders move" -f -a "describe" -d 'Describe topics: partitions, settings, and what an acknowledgement promises'
+complete -c kq -n "__fish_kq_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete trim offsets elect-leaders move" -f -a "alter" -d 'Change topics: settings, and the number of partitions'
+complete -c kq -n "__fish_kq_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete trim offsets elect-leaders move" -f -a "delete" -d 'Delete topics and all their records'
+complete -c kq -n "__fish_kq_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete trim offsets elect-leaders move" -f -a "trim" -d 'Delete a topic\'s oldest records'
+complete -c kq -n "__fish_kq_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete trim offsets elect-leaders move" -f -a "offsets" -d 'Show a topic\'s offsets: first and next of each partition, or the offset at a point in time'
+complete -c kq -n "__fish_kq_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete trim offsets elect-leaders move" -f -a "elect-leaders" -d 'Give partitions back to their preferred leaders, or, at a cost, a leader to those that have none'
+complete -c kq -n "__fish_kq_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete trim offsets elect-leaders move" -f -a "move" -d 'Move partitions to other brokers; shows the plan, and carries it out with -y'
 complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from create" -s p -l partitions -d 'Partitions of each [default: the broker\'s num.partitions]' -r
 complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from create" -s r -l replication-factor -d 'Replicas of each partition [default: the broker\'s default.replication.factor]' -r
 complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from create" -s c -l config -d 'A topic setting; repeat for more' -r
@@ -206,6 +209,54 @@ never\t'Never'"
 complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from offsets" -s v -d 'Say what is done; twice: every request'
 complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from offsets" -s q -l quiet -d 'Errors only'
 complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from offsets" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from elect-leaders" -s p -l partition -d 'Only these partitions of the one topic that is named' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from elect-leaders" -l type -d 'preferred, or unclean' -r -f -a "preferred\t'The first replica, where it is in sync'
+unclean\t'Where nobody leads: any replica that lives. Records may be lost'"
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from elect-leaders" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from elect-leaders" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from elect-leaders" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from elect-leaders" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from elect-leaders" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from elect-leaders" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from elect-leaders" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from elect-leaders" -s y -l yes -d 'Go ahead without asking'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from elect-leaders" -l dry-run -d 'Say what would be done, and let the broker check it; change nothing'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from elect-leaders" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from elect-leaders" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from elect-leaders" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from move" -s p -l partition -d 'These replicas for this partition, the preferred leader first; repeat for more' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from move" -l brokers -d 'Spread the partitions over these brokers, and move as little as that takes' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from move" -l plan -d 'What this file says' -r -F
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from move" -l export -d 'Write where the partitions are now into this file, as --plan takes it' -r -F
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from move" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from move" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from move" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from move" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from move" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from move" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from move" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from move" -l status -d 'Show what moves now'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from move" -l cancel -d 'Call moves off: partitions go back to where they were'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from move" -l wait -d 'Wait until all is where it should be, however long that takes, or for --timeout'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from move" -s y -l yes -l execute -d 'Do it'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from move" -l dry-run -d 'Only show what would be done, as without -y'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from move" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from move" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand topic; and __fish_seen_subcommand_from move" -s h -l help -d 'Print help'
 complete -c kq -n "__fish_kq_using_subcommand console-producer" -s t -l topic -d 'Topic to write to' -r
 complete -c kq -n "__fish_kq_using_subcommand console-producer" -s k -l key -d 'Key of every record' -r
 complete -c kq -n "__fish_kq_using_subcommand console-producer" -s H -l header -d 'Header of every record; several times for several' -r
@@ -473,11 +524,34 @@ complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_
 complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from copy" -s v -d 'Say what is done; twice: every request'
 complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from copy" -s q -l quiet -d 'Errors only'
 complete -c kq -n "__fish_kq_using_subcommand group; and __fish_seen_subcommand_from copy" -s h -l help -d 'Print help'
-complete -c kq -n "__fish_kq_using_subcommand broker; and not __fish_seen_subcommand_from list describe logdirs api-versions" -s h -l help -d 'Print help'
-complete -c kq -n "__fish_kq_using_subcommand broker; and not __fish_seen_subcommand_from list describe logdirs api-versions" -f -a "list" -d 'List the cluster\'s brokers'
-complete -c kq -n "__fish_kq_using_subcommand broker; and not __fish_seen_subcommand_from list describe logdirs api-versions" -f -a "describe" -d 'Describe one broker: address, load, directories, settings'
-complete -c kq -n "__fish_kq_using_subcommand broker; and not __fish_seen_subcommand_from list describe logdirs api-versions" -f -a "logdirs" -d 'Show the log directories and what is in them'
-complete -c kq -n "__fish_kq_using_subcommand broker; and not __fish_seen_subcommand_from list describe logdirs api-versions" -f -a "api-versions" -d 'Show which requests a broker takes, in which versions'
+complete -c kq -n "__fish_kq_using_subcommand cluster; and not __fish_seen_subcommand_from health" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand cluster; and not __fish_seen_subcommand_from health" -f -a "health" -d 'Say whether every broker is up and every partition has all its replicas; exit with 10 when not'
+complete -c kq -n "__fish_kq_using_subcommand cluster; and __fish_seen_subcommand_from health" -l interval -d 'How often to look' -r
+complete -c kq -n "__fish_kq_using_subcommand cluster; and __fish_seen_subcommand_from health" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand cluster; and __fish_seen_subcommand_from health" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand cluster; and __fish_seen_subcommand_from health" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand cluster; and __fish_seen_subcommand_from health" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand cluster; and __fish_seen_subcommand_from health" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand cluster; and __fish_seen_subcommand_from health" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand cluster; and __fish_seen_subcommand_from health" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand cluster; and __fish_seen_subcommand_from health" -l exit-when-healthy -d 'Wait until it is healthy: for --timeout where it is given'
+complete -c kq -n "__fish_kq_using_subcommand cluster; and __fish_seen_subcommand_from health" -l watch -d 'Show it again whenever something is different, until interrupted'
+complete -c kq -n "__fish_kq_using_subcommand cluster; and __fish_seen_subcommand_from health" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand cluster; and __fish_seen_subcommand_from health" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand cluster; and __fish_seen_subcommand_from health" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand broker; and not __fish_seen_subcommand_from list describe logdirs decommission api-versions" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand broker; and not __fish_seen_subcommand_from list describe logdirs decommission api-versions" -f -a "list" -d 'List the cluster\'s brokers'
+complete -c kq -n "__fish_kq_using_subcommand broker; and not __fish_seen_subcommand_from list describe logdirs decommission api-versions" -f -a "describe" -d 'Describe one broker: address, load, directories, settings'
+complete -c kq -n "__fish_kq_using_subcommand broker; and not __fish_seen_subcommand_from list describe logdirs decommission api-versions" -f -a "logdirs" -d 'Show the log directories and what is in them'
+complete -c kq -n "__fish_kq_using_subcommand broker; and not __fish_seen_subcommand_from list describe logdirs decommission api-versions" -f -a "decommission" -d 'Take everything off a broker and let the cluster forget it; shows the plan, and carries it out with -y'
+complete -c kq -n "__fish_kq_using_subcommand broker; and not __fish_seen_subcommand_from list describe logdirs decommission api-versions" -f -a "api-versions" -d 'Show which requests a broker takes, in which versions'
 complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from list" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
 complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from list" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
 complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from list" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
@@ -534,6 +608,27 @@ never\t'Never'"
 complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from logdirs" -s v -d 'Say what is done; twice: every request'
 complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from logdirs" -s q -l quiet -d 'Errors only'
 complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from logdirs" -s h -l help -d 'Print help'
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from decommission" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from decommission" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from decommission" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from decommission" -l command-config -d 'Read client settings from a Kafka properties file' -r -F
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from decommission" -l timeout -d 'Give up after this long (30s, 500ms, 2m) with exit code 124 [default: 30s]' -r
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from decommission" -s o -l output -d 'Form of the output: table, wide, json, yaml, tsv, or schema (what it consists of)' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all of them'
+json\t'One JSON document'
+yaml\t'One YAML document'
+tsv\t'Tab-separated, no heading, for cut and awk'
+schema\t'What the output consists of'"
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from decommission" -l color -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from decommission" -l status -d 'Show how far it is'
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from decommission" -l cancel -d 'Call it off: what moves goes back to it. What has moved stays where it is'
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from decommission" -s y -l yes -d 'Do it'
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from decommission" -l dry-run -d 'Only show what would be done, as without -y'
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from decommission" -s v -d 'Say what is done; twice: every request'
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from decommission" -s q -l quiet -d 'Errors only'
+complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from decommission" -s h -l help -d 'Print help'
 complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from api-versions" -s b -l bootstrap-server -d 'Brokers to start from; several with commas [env: KQ_BOOTSTRAP_SERVER] [default: the profile\'s, else 127.0.0.1:9092]' -r
 complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from api-versions" -s C -l cluster -d 'Use this profile (see `kq profile`) [env: KQ_CLUSTER]' -r
 complete -c kq -n "__fish_kq_using_subcommand broker; and __fish_seen_subcommand_from api-versions" -s X -d 'Set a client setting by its Kafka name; `-X list` shows them' -r

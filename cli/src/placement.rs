@@ -144,15 +144,26 @@ fn level(plan: &mut Assignments, load: &mut Load, sites: &[Site]) -> bool {
     false
 }
 
-/// Puts whoever is preferred least often first; who is first already stays when that is as good.
+/// Puts another replica first where one broker is preferred at least twice more often than another one of the same
+/// partition.
 fn even_leaders(plan: &mut Assignments) {
-    let mut load = Load::default();
-    for replicas in plan.values_mut() {
-        let best = (0..replicas.len()).min_by_key(|at| (load.preferred(replicas[*at]), *at));
-        if let Some(best) = best {
-            replicas[..=best].rotate_right(1);
+    let mut load = Load::of(plan.values());
+    loop {
+        let mut changed = false;
+        for replicas in plan.values_mut() {
+            let Some(&first) = replicas.first() else { continue };
+            let least = (0..replicas.len()).min_by_key(|at| (load.preferred(replicas[*at]), *at)).unwrap_or(0);
+            if load.preferred(first) < load.preferred(replicas[least]) + 2 {
+                continue;
+            }
+            *load.preferred.entry(first).or_default() -= 1;
+            *load.preferred.entry(replicas[least]).or_default() += 1;
+            replicas[..=least].rotate_right(1);
+            changed = true;
         }
-        load.add(replicas);
+        if !changed {
+            return;
+        }
     }
 }
 

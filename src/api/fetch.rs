@@ -1,7 +1,8 @@
 //! Fetch (1), v4–v18. Reads record batches from partitions, for consumers and for followers.
 //!
 //! Sessions since 7 (KIP-227), reading from the nearest replica since 11 (KIP-392), truncation on divergence since 12
-//! (KIP-595), topics by id since 13 (KIP-516). The first batch comes whole even when it is over the limits (KIP-74).
+//! (KIP-595), topics by id since 13 (KIP-516), where a new leader is since 16 (KIP-951). The first batch comes whole
+//! even when it is over the limits (KIP-74).
 
 use super::{Api, Context};
 use crate::broker::{Broker, Reader, ReplyTo, SessionKey, SessionPart, next_epoch};
@@ -117,9 +118,13 @@ message! {
     }
 }
 
+/// Since this version clients are told of a new leader, where it is with that.
+const LEADERS_TOLD_SINCE: i16 = 16;
+
 /// What one fetch has asked for, kept while it waits.
 struct Run {
     to: ReplyTo,
+    listener: usize,
     reader: Reader,
     deadline: Millis,
     min_bytes: u64,
@@ -175,6 +180,7 @@ pub(super) fn handle(broker: &mut Broker, cx: Context<'_>, request: FetchRequest
     }
     let run = Run {
         to: cx.to,
+        listener: cx.peer.listener,
         reader,
         deadline: cx.now.saturating_add(i64::from(request.max_wait_ms.max(0))),
         min_bytes: request.min_bytes.max(0) as u64,
@@ -431,7 +437,31 @@ fn answer(broker: &mut Broker, run: Run, checked: Vec<Checked>, out: &mut Vec<Ef
             add(&mut response, key, data);
         }
     }
+    if run.reader == Reader::Consumer && run.to.version >= LEADERS_TOLD_SINCE {
+        point_to_leaders(broker, run.listener, &mut response);
+    }
     broker.reply(run.to, &response, out);
+}
+
+/// Tells who leads what is not led here any more, and where that is (KIP-951).
+fn point_to_leaders(broker: &Broker, listener: usize, response: &mut FetchResponse<'_>) {
+    let moved = [ErrorCode::NotLeaderOrFollower, ErrorCode::FencedLeaderEpoch].map(ErrorCode::code);
+    let FetchResponse { responses, node_endpoints, .. } = response;
+    for topic in responses {
+        for part in topic.partitions.iter_mut().filter(|part| moved.contains(&part.error_code)) {
+            let told = broker.led_elsewhere(topic.topic_id, part.partition_index, listener);
+            let Some((leader_epoch, leader)) = told else { continue };
+            part.current_leader = LeaderIdAndEpoch { leader_id: leader.id, leader_epoch };
+            if !node_endpoints.iter().any(|known| known.node_id == leader.id) {
+                node_endpoints.push(NodeEndpoint {
+                    node_id: leader.id,
+                    host: leader.endpoint.host.into(),
+                    port: i32::from(leader.endpoint.port),
+                    rack: leader.rack.map(Into::into),
+                });
+            }
+        }
+    }
 }
 
 fn add(response: &mut FetchResponse<'static>, key: SessionKey, data: PartitionData<'static>) {

@@ -160,7 +160,10 @@ pub(super) fn handle<'a>(broker: &mut Broker, cx: Context<'_>, request: ProduceR
     }
     match acks {
         0 => answer_nobody(cx.to, &response, out),
-        _ if waits.is_empty() => broker.reply(cx.to, &response, out),
+        _ if waits.is_empty() => {
+            point_to_leaders(broker, cx.peer.listener, &mut response);
+            broker.reply(cx.to, &response, out);
+        }
         _ => park(broker, cx, acks, i64::from(request.timeout_ms.max(0)), response, waits, out),
     }
 }
@@ -186,7 +189,7 @@ fn park(
     waits: Vec<((LogId, Offset), (usize, usize))>,
     out: &mut Vec<Effect<'_>>,
 ) {
-    let to = cx.to;
+    let (to, listener) = (cx.to, cx.peer.listener);
     let places = waits.clone();
     let then = move |broker: &mut Broker, parts: Vec<Part>, out: &mut Vec<Effect<'_>>| {
         for (part, ((log, _), (t, p))) in parts.into_iter().zip(places) {
@@ -202,6 +205,7 @@ fn park(
             answer.base_offset = -1;
             answer.log_append_time_ms = -1;
         }
+        point_to_leaders(broker, listener, &mut response);
         broker.reply(to, &response, out);
     };
     let deadline = cx.now.saturating_add(timeout_ms);
@@ -219,6 +223,32 @@ fn park(
             hosted.until_appended.push_back((until, token, index));
         } else {
             hosted.until_committed.push_back((until, token, index));
+        }
+    }
+}
+
+/// Tells who leads what is not led here any more, and where that is (KIP-951).
+fn point_to_leaders(broker: &Broker, listener: usize, response: &mut ProduceResponse<'_>) {
+    let ProduceResponse { responses, node_endpoints, .. } = response;
+    for topic in responses {
+        for part in &mut topic.partition_responses {
+            if part.error_code != ErrorCode::NotLeaderOrFollower.code() {
+                continue;
+            }
+            let by_name = || broker.image.topic(&topic.name).map(|known| known.id);
+            let id = if topic.topic_id.is_zero() { by_name() } else { Some(topic.topic_id) };
+            let Some((leader_epoch, leader)) = id.and_then(|id| broker.led_elsewhere(id, part.index, listener)) else {
+                continue;
+            };
+            part.current_leader = LeaderIdAndEpoch { leader_id: leader.id, leader_epoch };
+            if !node_endpoints.iter().any(|known| known.node_id == leader.id) {
+                node_endpoints.push(NodeEndpoint {
+                    node_id: leader.id,
+                    host: leader.endpoint.host.into(),
+                    port: i32::from(leader.endpoint.port),
+                    rack: leader.rack.map(Into::into),
+                });
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::{Broker, Endpoint};
 use crate::error::ErrorCode;
 use crate::meta::{NO_LEADER, PartitionImage, TopicImage};
-use crate::types::{NodeId, Partition};
+use crate::types::{Epoch, NodeId, Partition, TopicId};
 
 /// A broker as clients of one listener see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +76,16 @@ impl Broker {
     pub fn controller_of(&self, living: &[Living]) -> NodeId {
         let known = self.controller().filter(|id| living.iter().any(|broker| broker.id == *id));
         known.unwrap_or(self.node)
+    }
+
+    /// Who leads a partition, and in which epoch, for a client of that listener who took this broker for the leader
+    /// (KIP-951). `None` where no other one does that it could be sent to.
+    pub fn led_elsewhere(&self, topic: TopicId, index: Partition, listener: usize) -> Option<(Epoch, Living)> {
+        let partition = self.image.partition(topic, index)?;
+        let mut others =
+            self.brokers_of(listener).into_iter().filter(|broker| broker.id != self.node && !broker.fenced);
+        let leader = others.find(|broker| broker.id == partition.leader)?;
+        Some((partition.leader_epoch, leader))
     }
 
     /// A partition as clients see it who may be sent to the brokers in `living`.
@@ -168,7 +178,13 @@ mod tests {
         assert_eq!(see(&broker, 0), Seen { code: ErrorCode::None, leader: 2, offline: vec![] });
         // This node leads it, and has not opened its log.
         assert_eq!(see(&broker, 1), Seen { code: ErrorCode::LeaderNotAvailable, leader: -1, offline: vec![1] });
+        let elsewhere = |broker: &Broker, index: Partition| {
+            broker.led_elsewhere(id, index, 0).map(|(epoch, leader)| (epoch, leader.id, leader.endpoint.host))
+        };
+        assert_eq!(elsewhere(&broker, 0), Some((0, 2, "h2".into())));
+        assert_eq!(elsewhere(&broker, 1), None, "it is this one");
         broker.image.replay(&Record::fence(2, 2));
         assert_eq!(see(&broker, 0), Seen { code: ErrorCode::LeaderNotAvailable, leader: -1, offline: vec![2] });
+        assert_eq!(elsewhere(&broker, 0), None, "nobody is there");
     }
 }

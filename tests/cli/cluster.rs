@@ -35,18 +35,88 @@ fn moves_and_elections_say_what_they_would_do() {
          topic elect-leaders stays -p 7
          broker decommission 99
          ~ topic delete stays -y",
-        expect![[r#""#]],
+        expect![[r#"
+            $ kq topic move stays --brokers 1
+            TOPIC  PARTITION  REPLICAS  TARGET  RESULT
+            stays  0          1         1       same
+            stays  1          1         1       same
+            ! dry run: nothing was changed; -y (or --execute) does it
+            exit 0
+            $ kq topic move stays --brokers 1 -y
+            TOPIC  PARTITION  REPLICAS  TARGET  RESULT
+            stays  0          1         1       same
+            stays  1          1         1       same
+            exit 0
+            $ kq topic move stays -p 1:1,7
+            ! error: there is no broker 7 that is up
+            !   hint:  see `kq broker list`
+            exit 2
+            $ kq topic move stays -p 7:1
+            ! error: topic stays has no partition 7
+            exit 2
+            $ kq topic move stays --brokers 7
+            ! error: --brokers: there is no broker 7 that is up
+            !   hint:  see `kq broker list`
+            exit 2
+            $ kq topic move nowhere --brokers 1
+            ! error: topic nowhere: no such topic or partition (UNKNOWN_TOPIC_OR_PARTITION)
+            !   hint:  `kq topic list` shows what exists
+            exit 1
+            $ kq topic move stays
+            ! error: the following required arguments were not provided:
+            !   <--partition <P:ID,ID…>|--brokers <ID,ID…>|--plan <FILE>|--status|--cancel>
+            ! 
+            ! Usage: kq topic move <--partition <P:ID,ID…>|--brokers <ID,ID…>|--plan <FILE>|--status|--cancel> <NAME>...
+            ! 
+            ! For more information, try '--help'.
+            exit 2
+            $ kq topic move stays -p 1:1,1
+            ! error: invalid value '1:1,1' for '--partition <P:ID,ID…>': `1:1,1` names a broker twice
+            ! 
+            ! For more information, try '--help'.
+            exit 2
+            $ kq topic move --plan /nowhere
+            ! error: cannot read /nowhere
+            !   cause: No such file or directory (os error 2)
+            exit 1
+            $ kq topic elect-leaders stays
+            TOPIC  PARTITION  WAS  LEADER  PREFERRED  RESULT
+            stays  0          1    1       1          unneeded
+            stays  1          1    1       1          unneeded
+            ! every partition is led by its preferred replica
+            exit 0
+            $ kq topic elect-leaders stays -p 1 --type unclean
+            TOPIC  PARTITION  WAS  LEADER  PREFERRED  RESULT
+            stays  1          1    1       1          unneeded
+            ! every partition has a leader
+            exit 0
+            $ kq topic elect-leaders nowhere
+            ! error: topic nowhere: no such topic or partition (UNKNOWN_TOPIC_OR_PARTITION)
+            !   hint:  `kq topic list` shows what exists
+            exit 1
+            $ kq topic elect-leaders stays -p 7
+            ! error: topic stays has no partition 7
+            !   hint:  it has 2: 0 to 1
+            exit 1
+            $ kq broker decommission 99
+            ! error: broker 99 is not part of the cluster
+            !   hint:  see `kq broker list`
+            exit 1
+        "#]],
     );
 }
 
 #[test]
-fn the_only_broker_cannot_go() {
+fn a_decommission_that_nobody_began_has_nothing_to_show() {
     check(
         "~ topic create only --wait
-         ~ topic describe only
          broker decommission 1 --status
          ~ topic delete only -y",
-        expect![[r#""#]],
+        expect![[r#"
+            $ kq broker decommission 1 --status
+            TOPIC  PARTITION  REPLICAS  TARGET  RESULT
+            exit 0
+        "#]],
     );
 }
 
@@ -56,6 +126,39 @@ fn what_the_lines_consist_of() {
         "topic move -o schema --status
          topic elect-leaders -o schema
          cluster health -o schema",
-        expect![[r#""#]],
+        expect![[r#"
+            $ kq topic move -o schema --status
+            topic      string: its name
+            partition  integer: its index
+            replicas   list of integers: all brokers that have a replica for now
+            target     list of integers: brokers when the move is over
+            adding     list of integers: brokers that come
+            removing   list of integers: brokers that go
+            behind     list of integers: of those that come, the ones that still copy
+            exit 0
+            $ kq topic elect-leaders -o schema
+            topic      string: its name
+            partition  integer: its index
+            was        integer or null: who led
+            leader     integer or null: who leads
+            preferred  integer or null: the first replica
+            result     string: elected, unneeded, planned (--dry-run), or Kafka's name of the error
+            exit 0
+            $ kq cluster health -o schema
+            summary:
+            health            string: healthy, or unhealthy
+            controller        integer or null: the node that leads the metadata quorum
+            brokers           integer: those that are registered
+            fenced            list of integers: of these, those that are down
+            topics            integer: Kafka's own among them
+            partitions        integer: of all topics
+            leaderless        integer: of these, those that nobody leads
+            under_min_isr     integer: those that refuse acks=all
+            under_replicated  integer: those with replicas out of sync
+            moving            integer: those on their way to other brokers
+            reasons:
+            reason  string: what is not as it should be
+            exit 0
+        "#]],
     );
 }

@@ -215,7 +215,7 @@ fn partitions_move_and_a_broker_leaves() {
     let _ = std::fs::remove_dir_all(scratch(home));
     let (child, lines) = start(home, &["-n", "4"]);
     assert!(lines[0].starts_with("4 brokers are ready on 127.0.0.1:"), "{lines:?}");
-    run(home, "topic create orders -p 6 -r 2 --wait");
+    run(home, "topic create orders --replica-assignment 1:2,2:3,3:4,4:1,1:3,2:4 --wait");
     put(home, "orders", 0..100);
     // A plan changes nothing; what was there before can be had again.
     let before = scratch(home).join("before.json").display().to_string();

@@ -60,6 +60,8 @@ class Broker:
             "group.consumer.min.session.timeout.ms": "6000",
             "group.consumer.heartbeat.interval.ms": "300",
             "group.consumer.min.heartbeat.interval.ms": "300",
+            # Who joins has its part at once, however fast one joins after the other (KIP-1263).
+            "group.consumer.assignment.interval.ms": "0",
         }
         if kind == "kqd":
             lines["http.listener"] = f"127.0.0.1:{free_port()}"

@@ -168,7 +168,7 @@ pub fn run(ui: &mut Ui, ctx: &Ctx, args: &Args) -> Result<(), Failure> {
             // Brokers that start, or an election that is under way.
             Err(failure) if args.exit_when_healthy && failure.kind != Kind::Usage => {
                 ui.detail(format!("cannot look: {failure}"));
-                rest(args, deadline, &stop, &[failure.message.clone()])?;
+                rest(args, deadline, &stop, std::slice::from_ref(&failure.message))?;
                 continue;
             }
             Err(failure) => return Err(failure),

@@ -378,12 +378,15 @@ fn kafkas_lines(ui: &mut Ui, args: &Args, described: &[Described], lines: &[Line
         if !args.filters() {
             let configs: Vec<String> =
                 d.changed().map(|s| format!("{}={}", s.name, s.value.as_deref().unwrap_or(""))).collect();
+            // What is on its way to a partition does not count.
+            let first = lines.iter().find(|line| line.topic == topic.name && line.partition.index == 0);
+            let moving = first.and_then(|line| line.moving.as_ref()).map(|moving| moving.origin().len());
             ui.text(&format!(
                 "Topic: {}\tTopicId: {}\tPartitionCount: {}\tReplicationFactor: {}\tConfigs: {}\n",
                 topic.name,
                 topic.id,
                 topic.partitions.len(),
-                replication_factor(topic),
+                moving.unwrap_or_else(|| replication_factor(topic)),
                 configs.join(",")
             ))?;
         }

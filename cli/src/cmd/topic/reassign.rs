@@ -211,8 +211,7 @@ fn targets(kafka: &mut Kafka, args: &Args, moves: &Moves) -> Result<(Assignments
     if let Some(id) =
         wanted.values().flatten().find(|id| !known.contains(id) && !now.values().flatten().any(|n| n == *id))
     {
-        let known: Vec<String> = known.iter().map(i32::to_string).collect();
-        return Err(Failure::usage(format!("there is no broker {id} that is up: {} are", known.join(", "))));
+        return Err(Failure::usage(format!("there is no broker {id} that is up")).hint("see `kq broker list`"));
     }
     now.retain(|place, _| wanted.contains_key(place));
     Ok((now, wanted))
