@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-const BRIDGE: &str = "kqbridge";
+/// The bridge's name.
+pub const BRIDGE: &str = "kqbridge";
 /// The port of clients, and that of the controller.
 pub const PORT: u16 = 9092;
-const CONTROLLER_PORT: u16 = 9093;
+pub const CONTROLLER_PORT: u16 = 9093;
 const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 /// Nobody has this address: what is sent there is lost.
 const NOWHERE: &str = "02:00:00:00:00:ff";
@@ -35,7 +36,8 @@ pub fn address(id: i32) -> String {
     format!("10.77.0.{}", 101 + id)
 }
 
-fn netns(id: i32) -> String {
+/// The name of its namespace.
+pub fn netns(id: i32) -> String {
     format!("host{id}")
 }
 
@@ -55,60 +57,6 @@ pub fn wire(id: i32) -> Result<(), String> {
     run("ip", &["-n", &netns, "addr", "add", &own, "dev", "eth0"])?;
     run("ip", &["-n", &netns, "link", "set", "dev", "eth0", "up"])?;
     run("ip", &["-n", &netns, "link", "set", "dev", "lo", "up"])
-}
-
-/// What brokers say to each other goes by a host of its own from now on, which takes its time and breaks connections:
-/// it is sent there as if the other broker were behind it, and answered in its name.
-///
-/// # Errors
-/// What the machine lacks.
-pub fn put_between(brokers: i32, dir: &Path) -> Result<Child, String> {
-    let (netns, own) = ("between", "10.77.0.200");
-    run("ip", &["netns", "add", netns])?;
-    run("ip", &["link", "add", "name", "portx", "type", "veth", "peer", "name", "eth0", "netns", netns])?;
-    run("ip", &["link", "set", "dev", "portx", "master", BRIDGE, "up"])?;
-    run("ip", &["-n", netns, "addr", "add", &format!("{own}/24"), "dev", "eth0"])?;
-    run("ip", &["-n", netns, "link", "set", "dev", "eth0", "up"])?;
-    run("ip", &["-n", netns, "link", "set", "dev", "lo", "up"])?;
-    // The brokers' addresses are local here, but nobody on the bridge is told, and what comes from one is no lie.
-    for (name, value) in [("arp_ignore", 1), ("accept_local", 1), ("rp_filter", 0)] {
-        for device in ["all", "eth0"] {
-            let set = format!("echo {value} >/proc/sys/net/ipv4/conf/{device}/{name}");
-            run("ip", &["netns", "exec", netns, "sh", "-c", &set])?;
-        }
-    }
-    // What the proxy sends on, and its answers in their name, leave this host.
-    run("ip", &["-n", netns, "rule", "add", "pref", "10", "lookup", "local"])?;
-    run("ip", &["-n", netns, "rule", "add", "pref", "1", "fwmark", "7", "lookup", "main"])?;
-    run("ip", &["-n", netns, "rule", "del", "pref", "0"])?;
-    for id in 1..=brokers {
-        let there = format!("{}/32", address(id));
-        run("ip", &["-n", netns, "addr", "add", &there, "dev", "lo"])?;
-        for other in (1..=brokers).filter(|other| *other != id) {
-            run("ip", &["-n", &self::netns(other), "route", "add", &there, "via", own])?;
-            let pair = ["iif", "lo", "from", &address(id), "to", &address(other)];
-            run("ip", &[&["-n", netns, "rule", "add", "pref", "2"], &pair[..], &["lookup", "main"]].concat())?;
-        }
-    }
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/hosts/proxy.py");
-    let ports = [PORT.to_string(), CONTROLLER_PORT.to_string()];
-    let mut command = Command::new("ip");
-    command.env("PATH", crate::private::path()).args(["netns", "exec", netns, "python3", script, own]).args(&ports);
-    command.args((1..=brokers).map(address)).stdin(Stdio::null());
-    command.stderr(File::create(dir.join("proxy.log")).map_err(|error| error.to_string())?);
-    command.spawn().map_err(|error| format!("python3: {error}"))
-}
-
-/// Nothing is between brokers any more.
-pub fn take_away(mut between: Child, brokers: i32) {
-    let _ = between.kill();
-    let _ = between.wait();
-    for id in 1..=brokers {
-        for other in (1..=brokers).filter(|other| *other != id) {
-            let _ = run("ip", &["-n", &netns(other), "route", "del", &format!("{}/32", address(id))]);
-        }
-    }
-    let _ = run("ip", &["netns", "del", "between"]);
 }
 
 impl Host {

@@ -1,8 +1,9 @@
 //! The stage of one run: three hosts with brokers, the oracle's clients at work, and the verdict at the end.
 
+use crate::between::{Between, put_between};
 use crate::foreign::{self, Foreign, Kind};
 use crate::history::History;
-use crate::host::{self, Host};
+use crate::host::Host;
 use crate::link::{Link, any};
 use crate::member;
 use crate::rows::Row;
@@ -15,7 +16,6 @@ use kq::api::describe_quorum::{DescribeQuorum, DescribeQuorumRequest, PartitionD
 use kq::client::{Answer, Cluster};
 use kq::error::ErrorCode;
 use std::path::Path;
-use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -40,7 +40,7 @@ pub struct Stage {
     settings: Vec<String>,
     threads: Vec<JoinHandle<()>>,
     foreign: Vec<Foreign>,
-    between: Option<Child>,
+    between: Option<Between>,
     /// The longest time from a heal until every partition took a record.
     pub slowest_recovery: Duration,
 }
@@ -52,6 +52,15 @@ pub struct Verdict {
     pub longest_gap: Duration,
     pub slowest_recovery: Duration,
     pub wrong: Vec<String>,
+}
+
+impl Verdict {
+    /// Of a run that never began.
+    pub fn none(why: String) -> Verdict {
+        eprintln!("  WRONG {why}");
+        let (longest_gap, slowest_recovery) = (Duration::ZERO, Duration::ZERO);
+        Verdict { acknowledged: 0, lost: 0, longest_gap, slowest_recovery, wrong: vec![why] }
+    }
 }
 
 fn settings() -> Vec<String> {
@@ -107,7 +116,7 @@ impl Stage {
             stage.hosts.iter_mut().try_for_each(Host::give_clock)?;
         }
         if row.hosts.far {
-            stage.between = Some(host::put_between(BROKERS, dir)?);
+            stage.between = Some(put_between(BROKERS, dir)?);
         }
         for id in 1..=BROKERS {
             stage.start(id);
@@ -399,8 +408,6 @@ impl Drop for Stage {
     fn drop(&mut self) {
         // Whoever still works meets nobody any more.
         self.history.over.store(true, Ordering::Relaxed);
-        if let Some(between) = self.between.take() {
-            host::take_away(between, BROKERS);
-        }
+        self.between = None;
     }
 }

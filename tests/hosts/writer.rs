@@ -42,6 +42,8 @@ struct Writer<'a> {
     next: u64,
     turn: u32,
     gap_since: Option<Instant>,
+    /// Something is acknowledged.
+    is_known: bool,
 }
 
 /// Writes until it is enough and everything is acknowledged, or over.
@@ -54,6 +56,7 @@ pub fn write(style: Style, history: &History) {
         next: 0,
         turn: style.writer,
         gap_since: None,
+        is_known: false,
     };
     while !history.is_over() && !writer.has_finished() {
         if let Err(why) = writer.on_one_link() {
@@ -83,6 +86,12 @@ pub fn leader(topic: &str, partition: i32, brokers: i32, turn: &mut u32, patienc
 }
 
 impl Writer<'_> {
+    /// The first batch goes alone: of a producer that it does not know a broker takes any sequence (KIP-360), so the
+    /// second would be taken where the first was refused.
+    fn in_flight_max(&self) -> usize {
+        if self.is_known { IN_FLIGHT_MAX } else { 1 }
+    }
+
     fn has_finished(&self) -> bool {
         self.history.is_enough() && self.window.is_empty()
     }
@@ -106,7 +115,7 @@ impl Writer<'_> {
             send(&mut link, partition, &batch.bytes)?;
         }
         while !self.history.is_over() && !self.has_finished() {
-            while self.window.len() < IN_FLIGHT_MAX && !self.history.is_enough() {
+            while self.window.len() < self.in_flight_max() && !self.history.is_enough() {
                 let batch = self.make();
                 self.window.push_back(batch);
                 send(&mut link, partition, &self.window[self.window.len() - 1].bytes)?;
@@ -140,7 +149,7 @@ impl Writer<'_> {
                 let batch = self.window.pop_front().expect("an answer to a request");
                 let known = part.error_code == 0 && part.base_offset >= 0;
                 self.history.acked(partition, writer, &batch, known.then_some(part.base_offset));
-                self.gap_since = None;
+                (self.gap_since, self.is_known) = (None, true);
                 Ok(())
             }
             code @ ErrorCode::OutOfOrderSequenceNumber => {
