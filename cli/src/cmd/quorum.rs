@@ -38,7 +38,8 @@ impl Verb {
 
 /// The quorum as a whole.
 struct Summary {
-    backend: &'static str,
+    /// Where the metadata are, if not with these nodes.
+    elsewhere: Option<String>,
     leader: i32,
     epoch: i32,
     high_watermark: i64,
@@ -59,7 +60,7 @@ const OBSERVER: &str = "observer";
 
 const SUMMARY: &[Column<Summary>] = &[
     Column::new("backend", "string: where the metadata are: quorum (with these nodes), or zookeeper", |s| {
-        json!(s.backend)
+        json!(if s.elsewhere.is_some() { "zookeeper" } else { "quorum" })
     }),
     Column::new("leader", "integer: the node that leads; -1 while there is none", |s| json!(s.leader)),
     Column::new("epoch", "integer: how often there was an election, at least", |s| json!(s.epoch)),
@@ -81,19 +82,15 @@ fn status(ui: &mut Ui, ctx: &Ctx, args: &StatusArgs) -> Result<(), Failure> {
     let (mut summary, mut members) = (Vec::new(), Vec::new());
     if !ui.wants_schema() {
         let mut kafka = ctx.kafka(ui, &args.common.connect, args.common.timeout.get())?;
-        let (backend, found) = ask(&mut kafka)?;
-        (summary, members) = found;
-        if let Some(words) = backend {
+        (summary, members) = ask(&mut kafka)?;
+        for words in summary.iter().filter_map(|summary| summary.elsewhere.as_deref()) {
             ui.note(words);
         }
     }
     ui.sections(&[section("summary", SUMMARY, &summary), section("members", MEMBERS, &members)])
 }
 
-/// What keeps the metadata in its own words where that is not the quorum; the quorum.
-type Found = (Option<String>, (Vec<Summary>, Vec<Member>));
-
-fn ask(kafka: &mut Kafka) -> Result<Found, Failure> {
+fn ask(kafka: &mut Kafka) -> Result<(Vec<Summary>, Vec<Member>), Failure> {
     let partitions = vec![PartitionData { partition_index: 0 }];
     let request = DescribeQuorumRequest { topics: vec![TopicData { topic_name: METADATA_TOPIC.into(), partitions }] };
     let answer = kafka.call::<DescribeQuorum>(To::Any, &request)?;
@@ -109,13 +106,13 @@ fn ask(kafka: &mut Kafka) -> Result<Found, Failure> {
     // A quorum has nothing to say besides.
     let elsewhere = response.error_message.as_deref().filter(|words| words.contains("ZooKeeper")).map(str::to_owned);
     let summary = Summary {
-        backend: if elsewhere.is_some() { "zookeeper" } else { "quorum" },
+        elsewhere,
         leader: quorum.leader_id,
         epoch: quorum.leader_epoch,
         high_watermark: quorum.high_watermark,
         voters: quorum.current_voters.len(),
     };
-    Ok((elsewhere, (vec![summary], members(&response, quorum))))
+    Ok((vec![summary], members(&response, quorum)))
 }
 
 /// The node that leads the metadata quorum, if one does.
