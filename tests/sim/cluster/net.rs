@@ -283,6 +283,8 @@ impl Cluster {
                 _ => self.post(id, Way::Back, Parcel::Fin),
             },
             (Way::There, Parcel::Frame(bytes)) if conn.far_open => self.frame_for(id, &bytes),
+            // Nobody there knows of this connection: it is reset.
+            (Way::There, Parcel::Frame(_)) if conn.near_open => self.post(id, Way::Back, Parcel::Fin),
             (Way::There, Parcel::Fin) if conn.far_open => {
                 let far = conn.far;
                 conn.far_open = false;
