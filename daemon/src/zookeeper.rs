@@ -5,7 +5,7 @@
 
 use crate::mailbox::Mailbox;
 use crate::store::Done;
-use futures::future::{AbortHandle, Abortable, Aborted};
+use futures::future::{AbortHandle, Abortable};
 use futures::stream::{FuturesUnordered, StreamExt};
 use kq::config::ZooKeeperSettings;
 use kq::event::{Ask, Change, EnsembleFault, Found, Heard, Level, Life};
@@ -309,12 +309,9 @@ async fn hold(
                     watches.push(Abortable::new(changed, registration));
                 }
             }
-            Some(changed) = watches.next() => match changed {
-                Ok(path) => {
-                    watched.remove(&path);
-                    heard(Heard::Changed { path });
-                }
-                Err(Aborted) => {}
+            Some(changed) = watches.next() => if let Ok(path) = changed {
+                watched.remove(&path);
+                heard(Heard::Changed { path });
             },
         }
     }
