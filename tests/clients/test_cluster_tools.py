@@ -193,55 +193,6 @@ def test_reassignment(same, whole, jvm, topic, tmp_path):
             assert raw.list_offsets(c, topic, -1)[2] == 100
 
 
-def controller(jvm, cluster):
-    return int(re.search(r"LeaderId:\s+(\d)", tool(jvm, cluster, "MetadataQuorumCommand", "describe", "--status")[1])[1])
-
-
-def test_reassignment_that_cannot_end_is_called_off(same, whole, jvm, topic, tmp_path):
-    create(whole, jvm, topic, "1:2,2:1")
-    for cluster in whole:
-        # Who is to be stopped must not be the one that decides.
-        while controller(jvm, cluster) == 3:
-            cluster.seats[3].stop()
-            cluster.wait_for(lambda: controller(jvm, cluster) != 3, "another controller")
-            cluster.seats[3].start()
-    there = plan_of(tmp_path, "there.json", topic, [1, 3], [2, 1, 3])
-    execute = [REASSIGN, "--execute", "--reassignment-json-file", there]
-    try:
-        said = []
-        for cluster in whole:
-            # It is not missed yet when it gets its replicas, and copies nothing.
-            cluster.seats[3].process.send_signal(signal.SIGSTOP)
-            answer = tool(jvm, cluster, *execute)
-            if "Timed out waiting to send" in answer[1]:
-                # The tool took it into its head to ask the one that sleeps; by now that one is missed.
-                answer = tool(jvm, cluster, *execute)
-            said.append(answer)
-        assert said[0] == said[1] and "Successfully started" in said[0][1], said
-        same(REASSIGN, "--list")
-        same(REASSIGN, "--verify", "--reassignment-json-file", there)
-        for cluster in whole:
-            live = [cluster.seats[1], cluster.seats[2]]
-            cluster.wait_for(lambda: all(3 in p[1] for s in live for p in cluster.partitions(topic, s).values()), "told")
-            cluster.wait_for(lambda: all(len(cluster.brokers(s)) == 2 for s in live), "3 is missed")
-        same("TopicCommand", "--describe", "--topic", topic)
-        for each in ["--under-replicated-partitions", "--under-min-isr-partitions", "--at-min-isr-partitions"]:
-            same("TopicCommand", "--describe", "--topic", topic, each)
-        same(*execute)
-        same(REASSIGN, "--cancel", "--preserve-throttles", "--reassignment-json-file", there)
-        same(REASSIGN, "--list")
-        same(REASSIGN, "--cancel", "--preserve-throttles", "--reassignment-json-file", there)
-        for cluster in whole:
-            live = [cluster.seats[1], cluster.seats[2]]
-            cluster.wait_for(lambda: all(3 not in p[1] for s in live for p in cluster.partitions(topic, s).values()), "back")
-        same("TopicCommand", "--describe", "--topic", topic)
-    finally:
-        for cluster in whole:
-            cluster.seats[3].process.send_signal(signal.SIGCONT)
-    for cluster in whole:
-        cluster.wait_for(lambda: all(len(cluster.brokers(s)) == 3 for s in cluster.up()), "3 is back")
-
-
 def test_reassignment_with_a_throttle(same, whole, jvm, topic, tmp_path):
     create(whole, jvm, topic, "1:2")
     there = plan_of(tmp_path, "there.json", topic, [1, 3])

@@ -16,6 +16,7 @@ import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.RebalanceInProgressException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
@@ -95,7 +96,11 @@ public final class Member implements ConsumerRebalanceListener {
         if (!next.isEmpty()) {
             Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
             next.forEach((p, offset) -> offsets.put(new TopicPartition(topic, p), new OffsetAndMetadata(offset)));
-            consumer.commitSync(offsets);
+            try {
+                consumer.commitSync(offsets);
+            } catch (RebalanceInProgressException e) {
+                return; // The next poll ends the rebalance; what is seen is committed then.
+            }
             next.forEach((p, offset) -> say("committed " + p + " " + offset));
         }
         next.clear();
