@@ -141,10 +141,11 @@ impl Node {
             broker.drain_groups(out);
         }
         let Stop::Drains { until } = self.stop else { return };
-        if until.is_some_and(|until| until <= now) {
+        let is_late = until.is_some_and(|until| until <= now);
+        if is_late {
             broker.drain_all(out);
         }
-        if broker.parked.is_empty() || until.is_some_and(|until| until <= now) {
+        if is_late || broker.parked.is_empty() {
             self.stop = Stop::Done;
             broker.save_producers(out);
             out.push(Effect::Stopped);

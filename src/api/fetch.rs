@@ -5,7 +5,7 @@
 //! even when it is over the limits (KIP-74).
 
 use super::{Api, Context};
-use crate::broker::{Broker, Reader, ReplyTo, SessionKey, SessionPart, next_epoch};
+use crate::broker::{Broker, Living, Reader, ReplyTo, SessionKey, SessionPart, next_epoch};
 use crate::error::ErrorCode;
 use crate::event::{Answer, Effect, Question, Read};
 use crate::message;
@@ -446,22 +446,20 @@ fn answer(broker: &mut Broker, run: Run, checked: Vec<Checked>, out: &mut Vec<Ef
 /// Tells who leads what is not led here any more, and where that is (KIP-951).
 fn point_to_leaders(broker: &Broker, listener: usize, response: &mut FetchResponse<'_>) {
     let moved = [ErrorCode::NotLeaderOrFollower, ErrorCode::FencedLeaderEpoch].map(ErrorCode::code);
-    let FetchResponse { responses, node_endpoints, .. } = response;
-    for topic in responses {
+    let mut elsewhere = broker.elsewhere(listener);
+    for topic in &mut response.responses {
         for part in topic.partitions.iter_mut().filter(|part| moved.contains(&part.error_code)) {
-            let told = broker.led_elsewhere(topic.topic_id, part.partition_index, listener);
-            let Some((leader_epoch, leader)) = told else { continue };
-            part.current_leader = LeaderIdAndEpoch { leader_id: leader.id, leader_epoch };
-            if !node_endpoints.iter().any(|known| known.node_id == leader.id) {
-                node_endpoints.push(NodeEndpoint {
-                    node_id: leader.id,
-                    host: leader.endpoint.host.into(),
-                    port: i32::from(leader.endpoint.port),
-                    rack: leader.rack.map(Into::into),
-                });
+            if let Some((leader_id, leader_epoch)) = elsewhere.leader_of(topic.topic_id, part.partition_index) {
+                part.current_leader = LeaderIdAndEpoch { leader_id, leader_epoch };
             }
         }
     }
+    response.node_endpoints = elsewhere.named().map(endpoint).collect();
+}
+
+fn endpoint(of: Living) -> NodeEndpoint<'static> {
+    let Living { id, endpoint, rack, .. } = of;
+    NodeEndpoint { node_id: id, host: endpoint.host.into(), port: i32::from(endpoint.port), rack: rack.map(Into::into) }
 }
 
 fn add(response: &mut FetchResponse<'static>, key: SessionKey, data: PartitionData<'static>) {

@@ -4,7 +4,7 @@
 //! (KAFKA-18659). Topics go by id from 13 on (KIP-516); 10 tells clients of a new leader (KIP-951).
 
 use super::{Api, Context};
-use crate::broker::{Broker, ReplyTo};
+use crate::broker::{Broker, Living, ReplyTo};
 use crate::config::{CompressionType, TimestampType};
 use crate::error::ErrorCode;
 use crate::event::Effect;
@@ -229,28 +229,23 @@ fn park(
 
 /// Tells who leads what is not led here any more, and where that is (KIP-951).
 fn point_to_leaders(broker: &Broker, listener: usize, response: &mut ProduceResponse<'_>) {
-    let ProduceResponse { responses, node_endpoints, .. } = response;
-    for topic in responses {
-        for part in &mut topic.partition_responses {
-            if part.error_code != ErrorCode::NotLeaderOrFollower.code() {
-                continue;
-            }
+    let mut elsewhere = broker.elsewhere(listener);
+    for topic in &mut response.responses {
+        let parts = topic.partition_responses.iter_mut();
+        for part in parts.filter(|part| part.error_code == ErrorCode::NotLeaderOrFollower.code()) {
             let by_name = || broker.image.topic(&topic.name).map(|known| known.id);
             let id = if topic.topic_id.is_zero() { by_name() } else { Some(topic.topic_id) };
-            let Some((leader_epoch, leader)) = id.and_then(|id| broker.led_elsewhere(id, part.index, listener)) else {
-                continue;
-            };
-            part.current_leader = LeaderIdAndEpoch { leader_id: leader.id, leader_epoch };
-            if !node_endpoints.iter().any(|known| known.node_id == leader.id) {
-                node_endpoints.push(NodeEndpoint {
-                    node_id: leader.id,
-                    host: leader.endpoint.host.into(),
-                    port: i32::from(leader.endpoint.port),
-                    rack: leader.rack.map(Into::into),
-                });
+            if let Some((leader_id, leader_epoch)) = id.and_then(|id| elsewhere.leader_of(id, part.index)) {
+                part.current_leader = LeaderIdAndEpoch { leader_id, leader_epoch };
             }
         }
     }
+    response.node_endpoints = elsewhere.named().map(endpoint).collect();
+}
+
+fn endpoint(of: Living) -> NodeEndpoint<'static> {
+    let Living { id, endpoint, rack, .. } = of;
+    NodeEndpoint { node_id: id, host: endpoint.host.into(), port: i32::from(endpoint.port), rack: rack.map(Into::into) }
 }
 
 fn is_under_min_isr(broker: &Broker, log: LogId) -> bool {

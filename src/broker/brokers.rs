@@ -5,6 +5,7 @@ use super::{Broker, Endpoint};
 use crate::error::ErrorCode;
 use crate::meta::{NO_LEADER, PartitionImage, TopicImage};
 use crate::types::{Epoch, NodeId, Partition, TopicId};
+use std::collections::BTreeSet;
 
 /// A broker as clients of one listener see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,36 @@ pub struct Seen {
     pub leader: NodeId,
     /// Replicas that do not serve.
     pub offline: Vec<NodeId>,
+}
+
+/// New leaders that one answer tells of, each with its place once (KIP-951). Costs nothing until one is asked for.
+#[derive(Debug)]
+pub struct Elsewhere<'a> {
+    broker: &'a Broker,
+    listener: usize,
+    living: Option<Vec<Living>>,
+    named: BTreeSet<NodeId>,
+}
+
+impl Elsewhere<'_> {
+    /// Who leads a partition, and in which epoch, for a client who took this broker for the leader. `None` where no other
+    /// one does that it could be sent to.
+    pub fn leader_of(&mut self, topic: TopicId, index: Partition) -> Option<(NodeId, Epoch)> {
+        let broker = self.broker;
+        let partition = broker.image.partition(topic, index)?;
+        let living = self.living.get_or_insert_with(|| broker.living(self.listener));
+        let is_there = partition.leader != broker.node && living.iter().any(|other| other.id == partition.leader);
+        is_there.then(|| {
+            self.named.insert(partition.leader);
+            (partition.leader, partition.leader_epoch)
+        })
+    }
+
+    /// Everyone who was told of.
+    pub fn named(self) -> impl Iterator<Item = Living> {
+        let named = self.named;
+        self.living.into_iter().flatten().filter(move |broker| named.contains(&broker.id))
+    }
 }
 
 impl Broker {
@@ -78,14 +109,9 @@ impl Broker {
         known.unwrap_or(self.node)
     }
 
-    /// Who leads a partition, and in which epoch, for a client of that listener who took this broker for the leader
-    /// (KIP-951). `None` where no other one does that it could be sent to.
-    pub fn led_elsewhere(&self, topic: TopicId, index: Partition, listener: usize) -> Option<(Epoch, Living)> {
-        let partition = self.image.partition(topic, index)?;
-        let mut others =
-            self.brokers_of(listener).into_iter().filter(|broker| broker.id != self.node && !broker.fenced);
-        let leader = others.find(|broker| broker.id == partition.leader)?;
-        Some((partition.leader_epoch, leader))
+    /// Who leads what is not led here, for one answer to a client of that listener.
+    pub fn elsewhere(&self, listener: usize) -> Elsewhere<'_> {
+        Elsewhere { broker: self, listener, living: None, named: BTreeSet::new() }
     }
 
     /// A partition as clients see it who may be sent to the brokers in `living`.
@@ -179,12 +205,14 @@ mod tests {
         // This node leads it, and has not opened its log.
         assert_eq!(see(&broker, 1), Seen { code: ErrorCode::LeaderNotAvailable, leader: -1, offline: vec![1] });
         let elsewhere = |broker: &Broker, index: Partition| {
-            broker.led_elsewhere(id, index, 0).map(|(epoch, leader)| (epoch, leader.id, leader.endpoint.host))
+            let mut elsewhere = broker.elsewhere(0);
+            let told = [index, index].map(|index| elsewhere.leader_of(id, index));
+            (told[1], elsewhere.named().map(|leader| leader.endpoint.host).collect::<Vec<_>>())
         };
-        assert_eq!(elsewhere(&broker, 0), Some((0, 2, "h2".into())));
-        assert_eq!(elsewhere(&broker, 1), None, "it is this one");
+        assert_eq!(elsewhere(&broker, 0), (Some((2, 0)), vec!["h2".to_owned()]));
+        assert_eq!(elsewhere(&broker, 1), (None, vec![]), "it is this one");
         broker.image.replay(&Record::fence(2, 2));
         assert_eq!(see(&broker, 0), Seen { code: ErrorCode::LeaderNotAvailable, leader: -1, offline: vec![2] });
-        assert_eq!(elsewhere(&broker, 0), None, "nobody is there");
+        assert_eq!(elsewhere(&broker, 0), (None, vec![]), "nobody is there");
     }
 }

@@ -19,7 +19,7 @@ mod session;
 mod storage;
 mod waiting;
 
-pub use brokers::{Living, Seen};
+pub use brokers::{Elsewhere, Living, Seen};
 pub use control::{Answered, Errand, Wanted};
 pub use groups::{GroupResult, Groups};
 pub use lanes::{FetchPart, SentFetch};

@@ -16,7 +16,7 @@ use crate::time::now_ms;
 use crate::ui::Loudness;
 use kq::api::Api;
 use kq::api::metadata::{Metadata, MetadataRequest, MetadataRequestTopic};
-use kq::client::{Answer, Cluster, Retry, Verdict, verdict};
+use kq::client::{Answer, Cluster, Retry, Topic, Verdict, verdict};
 use kq::error::ErrorCode;
 use kq::types::NodeId;
 use std::collections::BTreeMap;
@@ -223,6 +223,18 @@ impl Kafka {
         }
         self.cluster.absorb(&response);
         Ok(())
+    }
+
+    /// A topic that was learned.
+    ///
+    /// # Errors
+    /// What the broker said of it, or that there is none.
+    pub fn topic(&self, name: &str) -> Result<&Topic, Failure> {
+        let found = self.cluster.topics.get(name);
+        found.filter(|topic| topic.error.is_none()).ok_or_else(|| {
+            let code = found.map_or(ErrorCode::UnknownTopicOrPartition, |topic| topic.error);
+            Failure::answered(code, format!("topic {name}"), None).hint("`kq topic list` shows what exists")
+        })
     }
 
     /// Learns these topics, and waits (within the command's time) until every partition has a leader.

@@ -50,6 +50,11 @@ pub fn is_under_replicated(partition: &Partition, moving: Option<&Moving>) -> bo
     partition.isr.len() < wanted
 }
 
+/// acks=all is refused: fewer in sync than `min_isr`, or than there are replicas where these are fewer.
+pub fn is_under_min_isr(partition: &Partition, min_isr: usize) -> bool {
+    partition.isr.len() < min_isr.min(partition.replicas.len())
+}
+
 fn by_topic<T>(parts: impl IntoIterator<Item = (TopicPartition, T)>) -> BTreeMap<String, Vec<(i32, T)>> {
     let mut topics: BTreeMap<String, Vec<(i32, T)>> = BTreeMap::new();
     for ((topic, partition), value) in parts {
@@ -77,12 +82,16 @@ impl Kafka {
     }
 
     /// Whether to ask again after `code`: another controller is elected, and this has waited a moment.
-    fn asks_again(&mut self, code: ErrorCode, retry: &mut Retry) -> Result<bool, Failure> {
-        let again = matches!(verdict(code), Verdict::Elsewhere | Verdict::Again) && self.pause(retry);
-        if again {
+    ///
+    /// # Errors
+    /// Any other code: what it says of `what`, in the controller's words where it has some.
+    fn asks_again(&mut self, code: i16, what: &str, words: Option<&str>, retry: &mut Retry) -> Result<bool, Failure> {
+        let code = ErrorCode::from_code(code);
+        if matches!(verdict(code), Verdict::Elsewhere | Verdict::Again) && self.pause(retry) {
             self.refresh::<&str>(&[])?;
+            return Ok(true);
         }
-        Ok(again)
+        if code.is_none() { Ok(false) } else { Err(Failure::answered(code, what, words)) }
     }
 
     /// All partitions that move.
@@ -95,13 +104,9 @@ impl Kafka {
             let request = ListPartitionReassignmentsRequest { timeout_ms: self.timeout_ms(), topics: None };
             let answer = self.ask_controller::<ListPartitionReassignments>(&request, &mut retry)?;
             let response = answer.read()?;
-            let code = ErrorCode::from_code(response.error_code);
-            if self.asks_again(code, &mut retry)? {
+            let (code, words) = (response.error_code, response.error_message.as_deref());
+            if self.asks_again(code, "cannot learn which partitions move", words, &mut retry)? {
                 continue;
-            }
-            if !code.is_none() {
-                let words = response.error_message.as_deref();
-                return Err(Failure::answered(code, "cannot learn which partitions move", words));
             }
             let mut moves = Moves::new();
             for topic in &response.topics {
@@ -148,13 +153,9 @@ impl Kafka {
             };
             let answer = self.ask_controller::<AlterPartitionReassignments>(&request, &mut retry)?;
             let response = answer.read()?;
-            let code = ErrorCode::from_code(response.error_code);
-            if self.asks_again(code, &mut retry)? {
+            let (code, words) = (response.error_code, response.error_message.as_deref());
+            if self.asks_again(code, "cannot move partitions", words, &mut retry)? {
                 continue;
-            }
-            if !code.is_none() {
-                let words = response.error_message.as_deref();
-                return Err(Failure::answered(code, "cannot move partitions", words));
             }
             let mut results = Results::new();
             for topic in &response.responses {
@@ -187,12 +188,8 @@ impl Kafka {
             };
             let answer = self.ask_controller::<ElectLeaders>(&request, &mut retry)?;
             let response = answer.read()?;
-            let code = ErrorCode::from_code(response.error_code);
-            if self.asks_again(code, &mut retry)? {
+            if self.asks_again(response.error_code, "cannot elect leaders", None, &mut retry)? {
                 continue;
-            }
-            if !code.is_none() {
-                return Err(Failure::answered(code, "cannot elect leaders", None));
             }
             let mut results = Results::new();
             for topic in &response.replica_election_results {
@@ -215,12 +212,9 @@ impl Kafka {
         loop {
             let answer = self.ask_controller::<UnregisterBroker>(&UnregisterBrokerRequest { broker_id }, &mut retry)?;
             let response = answer.read()?;
-            let code = ErrorCode::from_code(response.error_code);
-            if self.asks_again(code, &mut retry)? {
+            let (code, words) = (response.error_code, response.error_message.as_deref());
+            if self.asks_again(code, &format!("broker {broker_id}"), words, &mut retry)? {
                 continue;
-            }
-            if !code.is_none() {
-                return Err(Failure::answered(code, format!("broker {broker_id}"), response.error_message.as_deref()));
             }
             return Ok(());
         }

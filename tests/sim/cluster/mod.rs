@@ -208,6 +208,12 @@ impl Cluster {
     }
 
     /// From the first start to the verdict.
+    /// How many partitions offsets have.
+    fn offsets_partitions(&self) -> i32 {
+        let told = self.tuning.lines().find_map(|line| line.strip_prefix("offsets.topic.num.partitions="));
+        told.and_then(|count| count.parse().ok()).expect("it is told")
+    }
+
     fn live(&mut self) {
         for host in 0..self.hosts.len() {
             let at = self.now + self.chance.below(30);

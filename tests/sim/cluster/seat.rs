@@ -12,6 +12,7 @@ use crate::consumer::Consumer;
 use crate::producer::Producer;
 use kq::api::find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
 use kq::api::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
+use kq::group::partition_of;
 use kq::types::{Millis, NodeId};
 
 const METADATA_VERSION: i16 = 12;
@@ -80,6 +81,14 @@ impl Seat {
     /// Somebody who has no connection yet.
     pub fn new(someone: Someone, room: usize) -> Seat {
         Seat { someone, room, stage: Stage::Asking, conn: None, asked: 0, answered: 0, asked_deposed: false }
+    }
+
+    /// The partition of offsets of its group, if it has one.
+    fn coordinated_in(&self, partitions: i32) -> Option<i32> {
+        match &self.someone {
+            Someone::Committer(committer) => Some(partition_of(&committer.group(), partitions)),
+            _ => None,
+        }
     }
 
     fn needs(&self) -> Needs {
@@ -243,7 +252,9 @@ impl Cluster {
         }
         if !frames.is_empty() {
             let host = self.conns.get(&conn).map(|conn| conn.far);
-            self.seats[seat].asked_deposed = host.is_some_and(|host| self.witness.is_deposed(host));
+            let partition = self.seats[seat].coordinated_in(self.offsets_partitions());
+            self.seats[seat].asked_deposed =
+                host.zip(partition).is_some_and(|(host, partition)| self.witness.is_deposed(host, partition));
         }
         for bytes in frames {
             self.seats[seat].asked += 1;

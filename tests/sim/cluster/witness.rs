@@ -109,10 +109,10 @@ impl Witness {
         self.compacted.iter().any(|name| name == topic)
     }
 
-    /// Whether somebody has written offsets in an epoch that this node knows nothing of. Until it hears of that, it tells
-    /// what it knows: no request for offsets carries an epoch, in Apache Kafka neither.
-    pub fn is_deposed(&self, host: usize) -> bool {
-        self.coordinated.values().any(|epochs| epochs.get(&host) < epochs.values().max())
+    /// Whether somebody has written to this partition of offsets in an epoch that this node knows nothing of. Until it
+    /// hears of that, it tells what it knows: no request for offsets carries an epoch, in Apache Kafka neither.
+    pub fn is_deposed(&self, host: usize, partition: i32) -> bool {
+        self.coordinated.get(&partition).is_some_and(|epochs| epochs.get(&host) < epochs.values().max())
     }
 
     /// A batch went into a log of a node.

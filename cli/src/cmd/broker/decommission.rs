@@ -75,11 +75,8 @@ pub fn run(ui: &mut Ui, ctx: &Ctx, args: &Args) -> Result<(), Failure> {
         return Err(Failure::new("LEADER_NOT_AVAILABLE", what)
             .hint("start it again, or delete these topics: nobody can copy from a broker that is down"));
     }
-    let plan = drain(&standing.goes, args.id, &moving::sites(&kafka)).map_err(|stuck| {
-        Failure::new("INVALID_REPLICATION_FACTOR", format!("there is no other broker for {}", named(&stuck)))
-            .hint("start another broker first, or give these partitions fewer replicas: kq topic move NAME -p 0:1,2")
-    })?;
     if !args.yes {
+        let plan = rest(&kafka, &standing, args.id)?;
         let mut all = leaves;
         all.extend(plan);
         show(ui, &standing, &all, &Results::new(), "planned")?;
@@ -88,6 +85,14 @@ pub fn run(ui: &mut Ui, ctx: &Ctx, args: &Args) -> Result<(), Failure> {
         return Ok(());
     }
     carry_out(ui, &mut kafka, args, standing)
+}
+
+/// Where what does not leave it yet is to go.
+fn rest(kafka: &Kafka, standing: &Standing, id: i32) -> Result<Assignments, Failure> {
+    drain(&standing.goes, id, &moving::sites(kafka)).map_err(|stuck| {
+        Failure::new("INVALID_REPLICATION_FACTOR", format!("there is no other broker for {}", named(&stuck)))
+            .hint("start another broker first, or give these partitions fewer replicas: kq topic move NAME -p 0:1,2")
+    })
 }
 
 fn named(places: &[TopicPartition]) -> String {
@@ -167,9 +172,7 @@ fn carry_out(ui: &mut Ui, kafka: &mut Kafka, args: &Args, mut standing: Standing
     let mut rows: BTreeMap<TopicPartition, Row> = BTreeMap::new();
     let mut failures = Vec::new();
     while !standing.here.is_empty() && failures.is_empty() {
-        let plan = drain(&standing.goes, args.id, &moving::sites(kafka)).map_err(|stuck| {
-            Failure::new("INVALID_REPLICATION_FACTOR", format!("there is no other broker for {}", named(&stuck)))
-        })?;
+        let plan = rest(kafka, &standing, args.id)?;
         let said = match plan.is_empty() {
             true => Results::new(),
             false => kafka.reassign(&plan.iter().map(|(place, to)| (place.clone(), Some(to.clone()))).collect())?,

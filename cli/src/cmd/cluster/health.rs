@@ -7,7 +7,7 @@ use crate::cmd::quorum;
 use crate::failure::{Failure, Kind};
 use crate::kafka::Kafka;
 use crate::kafka::configs::{Documented, Entity};
-use crate::kafka::moves::is_under_replicated;
+use crate::kafka::moves::{is_under_min_isr, is_under_replicated};
 use crate::time::parse_duration;
 use crate::ui::{Column, Format, Ui, section};
 use serde_json::json;
@@ -120,7 +120,7 @@ fn look(kafka: &mut Kafka) -> Result<Health, Failure> {
             let moving = moves.get(&(topic.name.clone(), partition.index));
             health.partitions += 1;
             health.leaderless += usize::from(partition.leader.is_none());
-            health.under_min_isr += usize::from(partition.isr.len() < min.min(partition.replicas.len()));
+            health.under_min_isr += usize::from(is_under_min_isr(partition, min));
             health.under_replicated += usize::from(is_under_replicated(partition, moving));
         }
     }

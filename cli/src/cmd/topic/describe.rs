@@ -8,14 +8,13 @@ use crate::cmd::Ctx;
 use crate::failure::Failure;
 use crate::kafka::configs::{Documented, Entity, Setting, Source};
 use crate::kafka::eligible::Eligible;
-use crate::kafka::moves::{Moves, Moving, is_under_replicated};
+use crate::kafka::moves::{Moves, Moving, is_under_min_isr, is_under_replicated};
 use crate::kafka::offsets::{EARLIEST, LATEST, TopicPartition};
 use crate::kafka::{Kafka, To};
 use crate::ui::{Column, Format, Ui, section};
 use clap::ValueEnum;
 use kq::api::describe_log_dirs::{DescribableLogDirTopic, DescribeLogDirs, DescribeLogDirsRequest};
 use kq::client::{Partition, Topic};
-use kq::error::ErrorCode;
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -117,10 +116,9 @@ impl Line {
 
     /// The worst that is to be said of it.
     fn health(&self) -> &'static str {
-        let (isr, replicas) = (self.partition.isr.len(), self.partition.replicas.len());
         match self.min_isr {
             _ if self.partition.leader.is_none() => "unavailable",
-            Some(min) if isr < min.min(replicas) => "under-min-isr",
+            Some(min) if is_under_min_isr(&self.partition, min) => "under-min-isr",
             _ if self.is_under_replicated() => "under-replicated",
             _ if self.moving.is_some() => "moving",
             _ => "ok",
@@ -296,14 +294,9 @@ fn describe(kafka: &mut Kafka, args: &Args) -> Result<Vec<Described>, Failure> {
         args.names.clone()
     };
     for name in &named {
-        match kafka.cluster.topics.get(name) {
-            Some(topic) if topic.error.is_none() => topics.push(topic.clone()),
-            other => {
-                let code = other.map_or(ErrorCode::UnknownTopicOrPartition, |topic| topic.error);
-                failures.push(
-                    Failure::answered(code, format!("topic {name}"), None).hint("`kq topic list` shows what exists"),
-                );
-            }
+        match kafka.topic(name) {
+            Ok(topic) => topics.push(topic.clone()),
+            Err(failure) => failures.push(failure),
         }
     }
     Failure::of_many(failures, named.len())?;

@@ -142,15 +142,8 @@ fn scope(kafka: &mut Kafka, args: &Args) -> Result<Vec<(TopicPartition, Partitio
     };
     let mut scope = Vec::new();
     for name in &names {
-        let found = kafka.cluster.topics.get(name);
-        let code = found.map_or(ErrorCode::UnknownTopicOrPartition, |topic| topic.error);
-        if !code.is_none() {
-            return Err(
-                Failure::answered(code, format!("topic {name}"), None).hint("`kq topic list` shows what exists")
-            );
-        }
+        let partitions = kafka.topic(name)?.partitions.clone();
         let places = chosen(kafka, name, &args.partitions)?;
-        let partitions = found.map(|topic| topic.partitions.clone()).unwrap_or_default();
         let of = |place: &TopicPartition| partitions.iter().find(|partition| partition.index == place.1).cloned();
         scope.extend(places.into_iter().filter_map(|place| Some((place.clone(), of(&place)?))));
     }

@@ -183,13 +183,7 @@ fn targets(kafka: &mut Kafka, args: &Args, moves: &Moves) -> Result<(Assignments
     names.dedup();
     kafka.refresh(&names)?;
     for name in &names {
-        let found = kafka.cluster.topics.get(name).map(|topic| topic.error);
-        let code = found.unwrap_or(kq::error::ErrorCode::UnknownTopicOrPartition);
-        if !code.is_none() {
-            return Err(
-                Failure::answered(code, format!("topic {name}"), None).hint("`kq topic list` shows what exists")
-            );
-        }
+        kafka.topic(name)?;
     }
     let mut now = moving::assignments(kafka, &names);
     let wanted = if let Some(plan) = planned {
@@ -211,19 +205,21 @@ fn targets(kafka: &mut Kafka, args: &Args, moves: &Moves) -> Result<(Assignments
     if let Some(id) =
         wanted.values().flatten().find(|id| !known.contains(id) && !now.values().flatten().any(|n| n == *id))
     {
-        return Err(Failure::usage(format!("there is no broker {id} that is up")).hint("see `kq broker list`"));
+        return Err(not_up(*id));
     }
     now.retain(|place, _| wanted.contains_key(place));
     Ok((now, wanted))
+}
+
+fn not_up(id: i32) -> Failure {
+    Failure::usage(format!("there is no broker {id} that is up")).hint("see `kq broker list`")
 }
 
 fn spread_all(kafka: &Kafka, args: &Args, names: &[String], goes: &Assignments) -> Result<Assignments, Failure> {
     let sites = moving::sites(kafka);
     let chosen: Vec<_> = sites.iter().filter(|site| args.brokers.contains(&site.id)).cloned().collect();
     if let Some(id) = args.brokers.iter().find(|id| !chosen.iter().any(|site| site.id == **id)) {
-        return Err(
-            Failure::usage(format!("--brokers: there is no broker {id} that is up")).hint("see `kq broker list`")
-        );
+        return Err(not_up(*id));
     }
     let mut wanted = Assignments::new();
     for name in names {
