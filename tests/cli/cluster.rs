@@ -55,7 +55,7 @@ fn moves_and_elections_say_what_they_would_do() {
             ! error: topic stays has no partition 7
             exit 2
             $ kq topic move stays --brokers 7
-            ! error: --brokers: there is no broker 7 that is up
+            ! error: there is no broker 7 that is up
             !   hint:  see `kq broker list`
             exit 2
             $ kq topic move nowhere --brokers 1
